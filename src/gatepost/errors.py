@@ -1,0 +1,25 @@
+"""The exceptions that cross package borders, and who is to blame for each.
+
+Guarantees: every message is one clear line that names the place. A failed delivery is never an exception but a
+value (``gatepost.model.result``); these are for bad input, broken infrastructure and wrong use.
+"""
+
+
+class GatepostError(Exception):
+    """Something went wrong that a person can be told about in one line."""
+
+
+class BadInput(GatepostError):
+    """What somebody gave us is malformed.
+
+    ``place`` names where (``to[3]``, ``gatepost.toml:listener[0].port``), ``problem`` says what is wrong with it.
+    """
+
+    def __init__(self, place: str, problem: str) -> None:
+        self.place = place
+        self.problem = problem
+        super().__init__(f"{place}: {problem}")
+
+
+class StoreUnhealthy(GatepostError):
+    """The store could not confirm a write: nothing of the batch may be taken as done (faults.md P2)."""

@@ -1,0 +1,126 @@
+"""Who sends, and by what way: accounts, Bridges, Pools, Sources, sender domains. They live in the store."""
+
+import enum
+
+import msgspec
+
+
+class BridgeKind(enum.IntEnum):
+    """What a Bridge's mail is: decides priority, holds and unsubscribes."""
+
+    TRANSACTIONAL = 0
+    BULK = 1
+
+
+class OnSuppressed(enum.IntEnum):
+    """How a suppressed recipient is answered at submission (default ACCEPT)."""
+
+    ACCEPT = 0
+    REFUSE = 1
+
+
+class Account(msgspec.Struct, frozen=True, tag="account"):
+    """Who owns Bridges, Pools, sender domains, lists, suppressions and events."""
+
+    id: int
+    name: str
+
+
+class Bridge(msgspec.Struct, frozen=True, tag="bridge"):
+    """How one application sends. ``password_mac`` and ``key_mac`` are HMAC-SHA-256 of its two secrets.
+
+    sender_domains: what it may use in MAIL FROM and From; empty: all of its account's. lifetime_s: of its messages, or
+    0 for the policy's. revoked_at: ms, or 0.
+    """
+
+    id: int
+    account: int
+    name: str
+    pool: int
+    kind: BridgeKind = BridgeKind.BULK
+    on_suppressed: OnSuppressed = OnSuppressed.ACCEPT
+    password_mac: bytes = b""
+    key_mac: bytes = b""
+    sender_domains: tuple[str, ...] = ()
+    lifetime_s: int = 0
+    created_at: int = 0
+    revoked_at: int = 0
+
+
+class Pool(msgspec.Struct, frozen=True, tag="pool"):
+    """A named group of Sources; mail rotates over them by weight."""
+
+    id: int
+    account: int
+    name: str
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """A lane's limits; 0 means none. None in a Source means the Provider's or the base's value.
+
+    connections: open at once. connections_per_min: new ones. per_connection: deliveries before it is closed.
+    per_second: messages. idle_s: how long a connection without work is kept.
+    """
+
+    connections: int | None = None
+    connections_per_min: int | None = None
+    per_connection: int | None = None
+    per_second: int | None = None
+    idle_s: int | None = None
+
+
+class Source(msgspec.Struct, frozen=True, tag="source"):
+    """One way out: a local address with an EHLO name on one Node, or a smarthost (host is set).
+
+    ip: the bound local address, or empty for the system's choice. tls: ``opportunistic``, ``required`` or ``never``.
+    """
+
+    id: int
+    pool: int
+    name: str
+    node: int = 0
+    ip: str = ""
+    ehlo: str = ""
+    host: str = ""
+    port: int = 0
+    username: str = ""
+    password: str = ""
+    tls: str = "opportunistic"
+    weight: int = 1
+    limits: Limits = Limits()
+    disabled: bool = False
+
+    @property
+    def smarthost(self) -> bool:
+        """Whether it relays through another server instead of going to the MX."""
+        return bool(self.host)
+
+
+class SenderDomain(msgspec.Struct, frozen=True, tag="domain"):
+    """A domain that an account may send from."""
+
+    id: int
+    account: int
+    domain: str
+
+
+class Node(msgspec.Struct, frozen=True, tag="node"):
+    """A machine that runs Gatepost."""
+
+    id: int
+    name: str
+
+
+class Directory(msgspec.Struct, frozen=True):
+    """All of it at one version: a worker holds one and takes a new one when the version has risen."""
+
+    version: int = 0
+    accounts: tuple[Account, ...] = ()
+    bridges: tuple[Bridge, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    sources: tuple[Source, ...] = ()
+    sender_domains: tuple[SenderDomain, ...] = ()
+    nodes: tuple[Node, ...] = ()
+
+
+Change = Account | Bridge | Pool | Source | SenderDomain | Node

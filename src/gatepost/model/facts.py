@@ -1,0 +1,87 @@
+"""What the store knows that a decision depends on, read inside the transaction that will write the decision."""
+
+import msgspec
+
+from gatepost.model import message as messages
+from gatepost.model import suppression as suppressions
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One category's replies on one delivery: when the first came (ms), and how many."""
+
+    category: str
+    first_at: int
+    count: int
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """One account's bulk mail to an address waits until ``until`` (ms); ``probe_at``: the last transactional probe."""
+
+    account: int
+    until: int
+    category: str
+    probe_at: int = 0
+
+
+class Refusals(msgspec.Struct, frozen=True):
+    """One Bridge's messages to an address that ended in a final no: campaigns, and the first and last time (ms)."""
+
+    bridge: int
+    campaigns: tuple[str, ...]
+    first_at: int
+    last_at: int
+
+
+class AddressRecord(msgspec.Struct, frozen=True):
+    """What is remembered of one address (normal form), over all accounts. Times in ms, 0 for never.
+
+    delivered_at: the last acceptance. soft_*: messages that bounced soft since then (unknown_count: of those, the ones
+    by ``unknown.temporary``). Records that say nothing are not kept.
+    """
+
+    key: str
+    delivered_at: int = 0
+    soft_count: int = 0
+    unknown_count: int = 0
+    soft_first_at: int = 0
+    soft_last_at: int = 0
+    hard_at: int = 0
+    holds: tuple[Hold, ...] = ()
+    refusals: tuple[Refusals, ...] = ()
+
+
+class OpenDelivery(msgspec.Struct, frozen=True):
+    """An open delivery's row joined with its message: what settlement reads."""
+
+    id: int
+    message: int
+    account: int
+    bridge: int
+    pool: int
+    source: int
+    lane: int
+    provider: str
+    priority: messages.Priority
+    status: messages.Status
+    recipient: str
+    key: str
+    domain: str
+    sender_domain: str
+    list: str
+    campaign: str
+    tags: str
+    received_at: int
+    expires_at: int
+    next_at: int
+    attempts: int = 0
+    seen: tuple[Seen, ...] = ()
+    last_category: str = ""
+    last_reply: bytes = b""
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """All of it for one Result; suppressions: the entries about this very address, expired or not, of any scope."""
+
+    delivery: OpenDelivery
+    address: AddressRecord
+    suppressions: tuple[suppressions.Suppression, ...] = ()

@@ -1,0 +1,129 @@
+"""An accepted mail and its recipients, as they go into the store and come out of it to be delivered."""
+
+import enum
+
+import msgspec
+
+from gatepost.model import event as events
+
+
+class Status(enum.IntEnum):
+    """Of an open delivery. ACTIVE is known to the owner alone: no row is written to claim a delivery."""
+
+    QUEUED = 0
+    ACTIVE = 1
+    HELD = 2
+
+    @property
+    def word(self) -> str:
+        """As written outside the code."""
+        return self.name.lower()
+
+
+class Priority(enum.IntEnum):
+    """Order within a lane: transactional mail goes first."""
+
+    TRANSACTIONAL = 0
+    BULK = 1
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One accepted mail.
+
+    sender: MAIL FROM as given, empty for ``<>``. size: bytes of the whole mail as it will be sent, before stuffing.
+    eight_bit: has bytes over 127 in its body or headers. utf8: needs SMTPUTF8. received_at, expires_at: ms.
+    tags: joined by commas. metadata: JSON or empty. subject: for people, decoded, at most 200 characters.
+    parts: how many body rows there are beyond the first.
+    """
+
+    id: int
+    account: int
+    bridge: int
+    pool: int
+    priority: Priority
+    sender: bytes
+    sender_domain: str
+    size: int
+    received_at: int
+    expires_at: int
+    message_id: str = ""
+    subject: str = ""
+    list: str = ""
+    campaign: str = ""
+    tags: str = ""
+    metadata: str = ""
+    eight_bit: bool = False
+    utf8: bool = False
+    parts: int = 0
+    peer_ip: str = ""
+
+
+class NewDelivery(msgspec.Struct, frozen=True):
+    """One recipient of a message that is being accepted; ``id`` is one of those right behind the message's."""
+
+    id: int
+    recipient: bytes
+    key: str
+    domain: str
+    source: int
+    lane: int
+    provider: str
+
+
+class Idempotency(msgspec.Struct, frozen=True):
+    """A submitter's ``Idempotency-Key`` and the digest of what came with it; covers a whole request."""
+
+    key: str
+    digest: bytes
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """Everything that one ``store.accept`` writes for one message.
+
+    body: the first part (≤ 256 KiB). deliveries and queued stand side by side: the ``queued`` event of each
+    recipient. rejected: events of recipients that admission already refused, with their numbers in the ledger.
+    """
+
+    message: Message
+    body: bytes
+    deliveries: tuple[NewDelivery, ...]
+    received: events.Event
+    queued: tuple[events.Event, ...]
+    rejected: tuple[events.Event, ...] = ()
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """What the commit said of one submission: the ids as kept (an idempotent repeat gives the first ones).
+
+    states: one per delivery of the submission in order, QUEUED or REJECTED; reasons: the suppression's reason that may
+    be shown to this submitter, or empty. duplicate: nothing was written, the answer is the kept one.
+    """
+
+    message: int
+    states: tuple[events.State, ...]
+    reasons: tuple[str, ...]
+    duplicate: bool = False
+
+
+class Due(msgspec.Struct, frozen=True):
+    """An open delivery as its lane's owner sees it: enough to attempt it without another read but the body's."""
+
+    id: int
+    message: int
+    lane: int
+    account: int
+    bridge: int
+    source: int
+    priority: Priority
+    next_at: int
+    expires_at: int
+    attempts: int
+    sender: bytes
+    recipient: bytes
+    key: str
+    domain: str
+    list: str
+    size: int
+    parts: int = 0
+    eight_bit: bool = False
+    utf8: bool = False

@@ -1,0 +1,82 @@
+"""The values in which an attempt, an expiry, or an operator's action ends. Nothing else changes a delivery."""
+
+import msgspec
+
+from gatepost.model import reply as replies
+from gatepost.model import suppression as suppressions
+from gatepost.model import verdict as verdicts
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """Whose right it is to settle: the slot and the epoch under which the owner held it (refused if stale)."""
+
+    slot: int
+    epoch: int
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """The circumstances of one try, shared by all recipients of its transaction.
+
+    started_at: ms. duration_ms: until the last reply. tls: ``TLSv1.3 …`` or empty.
+    """
+
+    started_at: int
+    duration_ms: int
+    node: int = 0
+    local_ip: str = ""
+    ehlo: str = ""
+    provider: str = ""
+    peer_host: str = ""
+    peer_ip: str = ""
+    tls: str = ""
+    smarthost: bool = False
+
+
+class Attempted(msgspec.Struct, frozen=True, tag="attempted"):
+    """A server answered, or the try failed before it could.
+
+    reply.code is 0 when there was none; then raw tells in our words what happened. in_doubt: the final dot was sent
+    and no reply to it read: the mail may have arrived (faults.md P7).
+    """
+
+    delivery: int
+    claim: Claim
+    attempt: Attempt
+    reply: replies.Reply
+    verdict: verdicts.Verdict
+    in_doubt: bool = False
+
+
+class Blocked(msgspec.Struct, frozen=True, tag="blocked"):
+    """A suppression stood when the delivery was handed to a connection: no attempt is made."""
+
+    delivery: int
+    claim: Claim
+    entry: suppressions.Suppression
+
+
+class Postponed(msgspec.Struct, frozen=True, tag="postponed"):
+    """It may not go now (an address hold, a message that cannot be read): due again at ``until`` (ms), no attempt counted."""
+
+    delivery: int
+    claim: Claim
+    until: int
+    reason: str
+
+
+class Expired(msgspec.Struct, frozen=True, tag="expired"):
+    """Its lifetime ended without an attempt being possible now."""
+
+    delivery: int
+    claim: Claim
+
+
+class Cancelled(msgspec.Struct, frozen=True, tag="cancelled"):
+    """An operator's word; names no slot, and wins over an attempt under way."""
+
+    delivery: int
+    actor: str
+    reason: str = ""
+
+
+Result = Attempted | Blocked | Postponed | Expired | Cancelled

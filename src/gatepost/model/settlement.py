@@ -1,0 +1,46 @@
+"""Everything that one Result changes. The store writes it whole or not at all, and adds nothing of its own."""
+
+import enum
+
+import msgspec
+
+from gatepost.model import event as events
+from gatepost.model import facts as fact_values
+from gatepost.model import message as messages
+from gatepost.model import suppression as suppressions
+
+
+class Ending(enum.IntEnum):
+    """How a delivery left the queue: the ledger's columns."""
+
+    DELIVERED = 1
+    BOUNCED = 2
+    REJECTED = 3
+    CANCELLED = 4
+
+
+class Reschedule(msgspec.Struct, frozen=True):
+    """The open row's new values. ``hold`` names the directive that holds it, when status is HELD."""
+
+    next_at: int
+    attempts: int
+    status: messages.Status = messages.Status.QUEUED
+    seen: tuple[fact_values.Seen, ...] = ()
+    last_category: str = ""
+    last_reply: bytes = b""
+    reason: str = ""
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    """Exactly one of ``ending`` and ``reschedule`` is set.
+
+    address: the record's new value, or None when unchanged. suppress: entries written (replacing the same identity).
+    release: entries deleted.
+    """
+
+    ending: Ending | None
+    reschedule: Reschedule | None
+    events: tuple[events.Event, ...]
+    address: fact_values.AddressRecord | None = None
+    suppress: tuple[suppressions.Suppression, ...] = ()
+    release: tuple[suppressions.Suppression, ...] = ()

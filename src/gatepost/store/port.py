@@ -1,0 +1,243 @@
+"""The store's port: the verbs that any adapter gives, each with its guarantee. ``tests/store/contract.py`` proves them.
+
+Guarantees of every verb: batches go in and come out in order; a returned write is committed and fsynced; a raised
+``StoreUnhealthy`` means that nothing of that call may be taken as done, and that the handle is closed for good.
+Reads see committed data only, and hold no snapshot longer than the call.
+Not here: what to decide (callers pass pure functions), and SQL (``store/sql``).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from gatepost.model import directory as directories
+from gatepost.model import event as events
+from gatepost.model import facts as fact_values
+from gatepost.model import message as messages
+from gatepost.model import result as results
+from gatepost.model import settlement as settlements
+from gatepost.model import suppression as suppressions
+from gatepost.store import filters
+
+SLOTS = 64  # lanes are hashed over these: lane % SLOTS
+PART_BYTES = 256 * 1024
+
+Refuse = Callable[[messages.Submission, int, suppressions.Suppression], events.Event]
+Decide = Callable[[results.Result, fact_values.Facts, int], settlements.Settlement]
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """What a process may do: its worker number (for ids and counters), and its slots with their epochs."""
+
+    worker: int
+    slots: tuple[tuple[int, int], ...] = ()
+    floor_ms: int = 0
+
+
+class LaneHead(msgspec.Struct, frozen=True):
+    """A lane with queued rows: which, and when its first one is due (ms)."""
+
+    lane: int
+    source: int
+    provider: str
+    next_at: int
+
+
+class Lookup(msgspec.Struct, frozen=True):
+    """One address about to be used, and for whom."""
+
+    key: str
+    domain: str
+    sender: suppressions.Sender
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What stands against an address now: the most specific suppression, and its record if there is one."""
+
+    entry: suppressions.Suppression | None
+    record: fact_values.AddressRecord | None
+
+
+class LedgerLine(msgspec.Struct, frozen=True):
+    """One Bridge's totals, as kept and as recounted from events and open rows."""
+
+    bridge: int
+    accepted: int
+    delivered: int
+    bounced: int
+    rejected: int
+    cancelled: int
+    open: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether every accepted recipient is open or left exactly once (design.md §4)."""
+        return self.accepted == self.delivered + self.bounced + self.rejected + self.cancelled + self.open
+
+
+class QueueLine(msgspec.Struct, frozen=True):
+    """One queue (destination domain × Source) as listed: open rows by status, and its oldest and next times (ms)."""
+
+    domain: str
+    source: int
+    provider: str
+    queued: int
+    held: int
+    oldest_at: int
+    next_at: int
+
+
+class Store(Protocol):
+    """Everything durable. See the module's guarantees."""
+
+    async def accept(
+        self,
+        submissions: Sequence[messages.Submission],
+        refuse: Refuse,
+        *,
+        idempotency: messages.Idempotency | None = None,
+    ) -> list[messages.Accepted]:
+        """Write messages, bodies, open rows, events, counters and ledger in one transaction.
+
+        Every recipient is looked up among the suppressions inside that transaction; for one that is blocked the
+        event of ``refuse(submission, position, entry)`` takes the place of its ``queued`` event and no row is written.
+        A message none of whose recipients is left keeps no body. Idempotent by message id. With ``idempotency`` the
+        call is one request of one Bridge: a repeat of key and digest returns the kept answers and writes nothing;
+        a repeat of the key with another digest raises BadInput("Idempotency-Key", …). Kept 24 h.
+        """
+        ...
+
+    async def put_parts(self, message: int, first: int, parts: Sequence[bytes]) -> None:
+        """Commit body parts (numbered from ``first`` ≥ 1, each ≤ PART_BYTES) before their message row; orphans are swept."""
+        ...
+
+    async def settle(
+        self, batch: Sequence[results.Result], decide: Decide
+    ) -> list[settlements.Settlement | None]:
+        """The only verb that changes a delivery.
+
+        One transaction: reads the facts of the whole batch, calls ``decide(result, facts, now_ms)`` for each in
+        order — later ones see what earlier ones changed — and writes everything. None: the delivery is no longer
+        open, or the result's claim names an old epoch; nothing was written for it.
+        """
+        ...
+
+    async def due(self, lane: int, now_ms: int, limit: int) -> list[messages.Due]:
+        """Queued rows of a lane that are due: by priority, then round-robin over its Bridges, then by time."""
+        ...
+
+    async def heads(self, slots: Sequence[int]) -> list[LaneHead]:
+        """Every lane of those slots that has queued rows, with the time of its first: one seek per lane."""
+        ...
+
+    async def bodies(self, wanted: Sequence[int]) -> Mapping[int, tuple[bytes, ...]]:
+        """The body parts of these messages, in order; a message that is gone is absent."""
+        ...
+
+    async def standing(self, lookups: Sequence[Lookup]) -> list[Standing]:
+        """What stands against these addresses, in one batched read. Cheap: done before every attempt."""
+        ...
+
+    async def lane(self, provider: str, source: int) -> int:
+        """The lane's number; made and committed when new."""
+        ...
+
+    async def provider_of(self, domain: str) -> str:
+        """The last known Provider of a domain; the domain itself while none is known."""
+        ...
+
+    async def learn_provider(self, domain: str, provider: str) -> None:
+        """Remember a domain's Provider, and move its open rows to that Provider's lanes, in bounded batches."""
+        ...
+
+    async def suppress(self, entries: Sequence[suppressions.Suppression], actor: str) -> list[bool]:
+        """Add or replace entries with their ``suppressed`` events. True: was not there before."""
+        ...
+
+    async def release(self, entries: Sequence[suppressions.Suppression], actor: str) -> list[bool]:
+        """Delete entries (by identity) with their ``unsuppressed`` events. True: was there."""
+        ...
+
+    async def suppressions(
+        self, where: filters.Where, after: str, limit: int
+    ) -> list[suppressions.Suppression]:
+        """Entries by target, from behind ``after``."""
+        ...
+
+    async def directory(self) -> directories.Directory:
+        """All accounts, Bridges, Pools, Sources and sender domains at the current version."""
+        ...
+
+    async def directory_version(self) -> int:
+        """Its version alone: cheap enough to ask twice a second."""
+        ...
+
+    async def change_directory(
+        self, changes: Sequence[directories.Change], actor: str
+    ) -> directories.Directory:
+        """Write entries (id 0: new; the given id: replaced) all or none, raise the version, write ``changed`` events.
+
+        Raises BadInput for a name that is taken or a reference to nothing.
+        """
+        ...
+
+    async def events(self, after: int, limit: int, where: filters.Where = ()) -> list[events.Event]:
+        """Events with seq > after in order, without holes among what matches; empty at the end of the feed."""
+        ...
+
+    async def last_seq(self) -> int:
+        """The newest committed seq, 0 at first."""
+        ...
+
+    async def trace(self, message: int) -> list[events.Event]:
+        """Every event of a message and its deliveries, in order."""
+        ...
+
+    async def messages_to(self, key: str, limit: int) -> list[int]:
+        """The newest messages that had this address (normal form) as a recipient."""
+        ...
+
+    async def message(self, identity: int) -> messages.Message | None:
+        """A message's row; a delivery's id gives its message's."""
+        ...
+
+    async def open_delivery(self, identity: int) -> fact_values.OpenDelivery | None:
+        """An open row, for ``why``."""
+        ...
+
+    async def open_ids(self, where: filters.Where, after: int, limit: int) -> list[int]:
+        """Ids of open rows that match, from behind ``after``."""
+        ...
+
+    async def queues(self, where: filters.Where, limit: int) -> list[QueueLine]:
+        """Queues with open rows, fullest first."""
+        ...
+
+    async def ledger(self) -> list[tuple[LedgerLine, LedgerLine]]:
+        """Per Bridge the totals as kept beside the totals as recounted, read in one snapshot."""
+        ...
+
+    async def lease_worker(self) -> int:
+        """A worker number that no living process has; never given twice while the data directory's lock is held."""
+        ...
+
+    async def assign(self, worker: int, slots: Sequence[int]) -> Assignment:
+        """Give slots to a worker; every epoch rises, so that settlements of an earlier owner are refused."""
+        ...
+
+    async def sweep(self, before_ms: int) -> int:
+        """Delete orphaned body parts, expired suppressions, old idempotency keys; bounded. How much was deleted."""
+        ...
+
+    async def checkpoint(self) -> int:
+        """Move the log into the database (one process does so); the log's size in bytes before."""
+        ...
+
+    async def stuck(self, before_ms: int, limit: int) -> list[int]:
+        """Open rows that nobody will ever look at: neither due since ``before_ms`` unlooked nor held by anything."""
+        ...
+
+    async def close(self) -> None:
+        """Commit what was handed in, and close. A second call does nothing."""
+        ...

@@ -182,7 +182,7 @@ class Store(Protocol):
         """
         ...
 
-    async def events(self, after: int, limit: int, where: filters.Where = ()) -> list[events.Event]:
+    async def feed(self, after: int, limit: int, where: filters.Where = ()) -> list[events.Event]:
         """Events with seq > after in order, without holes among what matches; empty at the end of the feed."""
         ...
 

@@ -1,0 +1,1 @@
+"""Where mail comes in: submission over SMTP and HTTP, and the acceptance that both share."""

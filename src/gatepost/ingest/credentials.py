@@ -1,0 +1,40 @@
+"""Secrets of Bridges: how they are made, kept and compared.
+
+Guarantees: a secret has 192 random bits and is kept only as HMAC-SHA-256 under the installation's pepper, so that a
+copy of the store gives nobody a password (faults.md P27). A check takes the same time for an unknown name, a wrong
+secret and the right one (P26, C04): always one HMAC and one comparison in constant time. argon2id would be for
+people's passwords; these cannot be guessed. Not here: where the pepper is kept (``gatepost.app``).
+"""
+
+import hashlib
+import hmac
+import secrets
+
+KEY_PREFIX = "gp_"  # so that people and secret scanners know an API key when they see one
+_RANDOM_BYTES = 24
+_NO_MAC = bytes(hashlib.sha256().digest_size)
+
+
+def new_secret() -> str:
+    """An SMTP password: 192 random bits in 32 characters that need no quoting anywhere."""
+    return secrets.token_urlsafe(_RANDOM_BYTES)
+
+
+def new_key() -> str:
+    """An API key: the same behind ``gp_``."""
+    return KEY_PREFIX + new_secret()
+
+
+def new_pepper() -> bytes:
+    """The installation's own key, made once and kept outside the store."""
+    return secrets.token_bytes(32)
+
+
+def mac(pepper: bytes, secret: str | bytes) -> bytes:
+    """What is kept of a secret: 32 bytes."""
+    return hmac.digest(pepper, secret if isinstance(secret, bytes) else secret.encode(), "sha256")
+
+
+def matches(kept: bytes | None, pepper: bytes, given: str | bytes) -> bool:
+    """Whether a secret is the one of which ``kept`` is the MAC; None or empty: there is none, which takes as long."""
+    return hmac.compare_digest(kept or _NO_MAC, mac(pepper, given)) and bool(kept)

@@ -25,6 +25,7 @@ _ID_BYTES = 250  # of a Message-ID that are kept
 _NO_FIELD = re.compile(rb"\n(?![!-9;-~]+:|[ \t])")
 _SPACED_FIELD = re.compile(rb"[!-9;-~]+[ \t]+:")
 _FIELD = re.compile(rb"[!-9;-~]+:")
+_SPACES = re.compile(rb"[ \t]+")
 _PLAIN_FROM = re.compile(
     rb"""[ \t]*(?:(?:"[^"\\]*"|[A-Za-z0-9 !#$%&'*+/=?^_`{|}~.\x80-\xff-]*)[ ]?<([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+)>"""
     rb"""|([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+))[ \t]*"""
@@ -107,7 +108,7 @@ def edit(message: bytes, header: Header, added: Added) -> bytes:
         at = end
     pieces.append(message[at : header.end])
     if header.blank_line:
-        if header.end and message[header.end - 2 : header.end] != b"\r\n":
+        if at < header.end and message[header.end - 2 : header.end] != b"\r\n":
             pieces.append(b"\r\n")
         pieces.append(b"\r\n")
     pieces.append(message[header.end :])
@@ -238,5 +239,5 @@ def _labels(message: bytes, low: bytes) -> labels.Labels:
         if len(found) > 1:
             raise refusal.malformed(f"X-Gatepost-{name.decode().title()}", "is given more than once")
         if found:
-            given[name.decode()] = decode_words(_text(found[0]))
+            given[name.decode()] = decode_words(_text(_SPACES.sub(b" ", found[0])))
     return labels.from_headers(given) if given else labels.NONE

@@ -55,10 +55,14 @@ class _Draft:
             if text.strip():
                 raise refusal.malformed(place, "there is text behind the address")
         elif found[3] is not None:
-            self.angle, self.plain = found[3], self.plain
+            self.angle = found[3]
+        elif found[1] is not None:
+            self.bare.append(text)
+            self.words.append(_UNQUOTE.sub(r"\1", text[1:-1]))
         else:
             self.bare.append(text)
-            self.words.append(_UNQUOTE.sub(r"\1", text[1:-1]) if found[1] is not None else text)
+            self.words.append(text)
+            self.plain.append(text)
 
     def mailbox(self, place: str) -> Mailbox:
         raw, name = ("".join(self.bare), "") if self.angle is None else (self.angle, "".join(self.words))
@@ -67,7 +71,7 @@ class _Draft:
         except addresses.AddressError as error:
             raise refusal.malformed(place, error.problem) from None
         name = _SPACE.sub(" ", name).strip()
-        if "@" in "".join(self.plain) and name.lower() != raw.strip().lower():
+        if self.angle is not None and "@" in "".join(self.plain) and name.lower() != raw.strip().lower():
             raise refusal.malformed(place, "an unquoted name in front of an address has an @")
         return Mailbox(address, name)
 

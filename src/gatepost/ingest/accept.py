@@ -10,6 +10,7 @@ message, by weighted rotation. Fails with a Refusal. Not here: what a client may
 import asyncio
 import email.utils
 import functools
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -28,6 +29,7 @@ from gatepost.policy import admit, rotation
 from gatepost.store import port
 
 SLICE = 20  # messages built before the loop may do something else (design.md §4: no callback over 2 ms)
+_HELO = re.compile(rb"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?")
 PUT_PARTS = 4  # parts in one write: 1 MiB
 
 Outcome = messages.Accepted | refusal.Refusal
@@ -41,6 +43,12 @@ class Peer(msgspec.Struct, frozen=True):
     ip: str
     origin: bytes
     protocol: bytes
+
+
+def origin(ip: str, helo: bytes = b"") -> bytes:
+    """The From-domain of a Received line: the name the client gave, if it is one, and its address."""
+    literal = b"[%s%s]" % (b"IPv6:" if ":" in ip else b"", ip.encode() or b"unknown")
+    return b"%s (%s)" % (helo, literal) if _HELO.fullmatch(helo) else literal
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -265,7 +273,7 @@ class Acceptor:
             tags=given.tags or marked.tags,
             metadata=given.metadata or marked.metadata,
             eight_bit=rest.eight_bit,
-            utf8=draft.envelope.utf8,
+            utf8=draft.envelope.utf8 and _needs_utf8(draft),
             parts=rest.parts,
             peer_ip=draft.envelope.peer.ip,
         )
@@ -310,6 +318,16 @@ def _check_from(envelope: Envelope, header: headers.Header) -> None:
     for domain in header.from_domains:
         if not admit.sender_allowed(domain, envelope.sending.domains):
             raise refusal.Refusal(550, "5.7.1", "From", NOT_ALLOWED)
+
+
+def _needs_utf8(draft: Draft) -> bool:
+    """Whether what was announced as SMTPUTF8 really is: else any server can have it."""
+    sender = draft.envelope.sender
+    return (
+        draft.header.eight_bit
+        or (sender is not None and sender.needs_utf8)
+        or any(address.needs_utf8 for address in draft.envelope.recipients)
+    )
 
 
 NOT_ALLOWED = "this Bridge may not send from that domain"

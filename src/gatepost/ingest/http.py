@@ -1,0 +1,184 @@
+"""Submission over HTTP: ``POST /v1/send``, ``GET /live`` and ``GET /ready``, as an ASGI application.
+
+Guarantees: every answer but the good one is an RFC 9457 problem; a body is read only after path, method, key, type and
+size were found good; bodies in memory stay within the budget, and one Bridge within half of it (429, 503); a body has
+a deadline (408). What goes wrong in here is logged, answered with 500, and nothing else is lost.
+Not here: what a request means (``request``), the server (``serve``).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import cast
+
+import msgspec
+
+from gatepost import log as logs
+from gatepost.ingest import accept, problem, request
+from gatepost.ingest import book as books
+from gatepost.ingest import settings as ingest_settings
+
+Event = MutableMapping[str, object]
+Scope = MutableMapping[str, object]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+
+_BODY_ROOM = "the gateway is busy with other requests"
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What an App is made of. ready: whether the worker takes mail now. free_space: whether the disk has room."""
+
+    acceptor: accept.Acceptor
+    shelf: books.Shelf
+    pepper: bytes
+    settings: ingest_settings.IngestSettings
+    free_space: Callable[[], bool]
+    ready: Callable[[], bool]
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """A request without its body."""
+
+    method: str
+    path: str
+    headers: Mapping[bytes, bytes]
+    ip: str
+    tls: bool
+
+
+class App:
+    """The ASGI application; one per process."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._p = parts
+        self._sender = request.Sender(parts.acceptor, parts.settings)
+        self._held: dict[int, int] = {}  # bytes of bodies in memory by Bridge
+        self._log = logs.get("http")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            return
+        head = _head(scope)
+        try:
+            response = await self._answer(head, receive)
+        except problem.Problem as found:
+            response = found.response
+        except ConnectionError:
+            return  # the client has gone
+        except Exception as error:  # noqa: BLE001 - the top of a request's task
+            self._log.error("a request failed", path=head.path, problem=repr(error))
+            response = problem.problem(500, "the request could not be handled; nothing was taken").response
+        headers = [*response.headers, (b"content-length", b"%d" % len(response.body))]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        body = b"" if head.method == "HEAD" else response.body
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, head: _Head, receive: Receive) -> problem.Response:
+        match head.path:
+            case "/v1/send":
+                _allow(head, "POST")
+                return await self._send(head, receive)
+            case "/live":
+                _allow(head, "GET", "HEAD")
+                return problem.plain(200, {"status": "live"})
+            case "/ready":
+                _allow(head, "GET", "HEAD")
+                if not self._p.ready():
+                    raise problem.later(503, "this worker takes no mail now")
+                return problem.plain(200, {"status": "ready"})
+            case _:
+                raise problem.problem(404, "there is nothing here; mail goes to POST /v1/send")
+
+    async def _send(self, head: _Head, receive: Receive) -> problem.Response:
+        sending = self._bridge(head)
+        length = self._check(head)
+        if not self._p.ready():
+            raise problem.later(503, "this worker is stopping")
+        if not self._p.free_space():
+            raise problem.later(507, "too little disk space is left", 60)
+        bridge = sending.bridge.id
+        self._room(bridge, length)
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._p.settings.data_timeout_s):
+                await self._read(receive, body, bridge)
+            peer = accept.Peer(head.ip, accept.origin(head.ip), b"HTTPS" if head.tls else b"HTTP")
+            key = head.headers.get(b"idempotency-key")
+            text = None if key is None else key.decode("latin-1")
+            return await self._sender.send(sending, peer, bytes(body), text)
+        except TimeoutError:
+            raise problem.problem(408, "the body did not come in time") from None
+        finally:
+            self._release(bridge, len(body))
+
+    def _bridge(self, head: _Head) -> books.Sending:
+        scheme, _, key = head.headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() == b"bearer" and key:
+            sending = self._p.shelf.book().by_key(key.strip(), self._p.pepper)
+            if sending is not None:
+                return sending
+        raise problem.problem(
+            401, "an API key of a Bridge is needed", headers=((b"www-authenticate", b"Bearer"),)
+        )
+
+    def _check(self, head: _Head) -> int:
+        """Type and announced length of the body (0: not announced)."""
+        given = head.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if given != b"application/json":
+            raise problem.problem(415, "the body must be application/json")
+        if head.headers.get(b"content-encoding", b"identity") != b"identity":
+            raise problem.problem(415, "the body must not be compressed")
+        length = int(head.headers.get(b"content-length", b"0"))
+        if length > self._p.settings.max_request:
+            raise problem.problem(413, f"the body is larger than {self._p.settings.max_request} bytes")
+        return length
+
+    # --- the body, within the budget
+
+    async def _read(self, receive: Receive, body: bytearray, bridge: int) -> None:
+        more = True
+        while more:
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                raise ConnectionError
+            chunk = cast("bytes", event.get("body", b""))
+            more = bool(event.get("more_body", False))
+            if len(body) + len(chunk) > self._p.settings.max_request:
+                raise problem.problem(413, f"the body is larger than {self._p.settings.max_request} bytes")
+            self._room(bridge, len(chunk))
+            self._held[bridge] = self._held.get(bridge, 0) + len(chunk)
+            body += chunk
+
+    def _room(self, bridge: int, wanted: int) -> None:
+        budget = self._p.settings.request_budget
+        if sum(self._held.values()) + wanted > budget:
+            raise problem.later(503, "the gateway is busy with other requests", 1)
+        held = self._held.get(bridge, 0)
+        if held and held + wanted > budget // 2:
+            raise problem.later(429, "this Bridge has too many requests under way", 1)
+
+    def _release(self, bridge: int, size: int) -> None:
+        left = self._held.get(bridge, 0) - size
+        if left > 0:
+            self._held[bridge] = left
+        else:
+            self._held.pop(bridge, None)
+
+
+def _head(scope: Scope) -> _Head:
+    pairs = cast("list[tuple[bytes, bytes]]", scope["headers"])
+    client = cast("tuple[str, int] | None", scope.get("client"))
+    return _Head(
+        method=str(scope["method"]),
+        path=str(scope["path"]),
+        headers=dict(pairs),
+        ip=client[0] if client else "",
+        tls=scope.get("scheme") == "https",
+    )
+
+
+def _allow(head: _Head, *methods: str) -> None:
+    if head.method not in methods:
+        allowed = ", ".join(methods)
+        raise problem.problem(405, f"only {allowed} is allowed here", headers=((b"allow", allowed.encode()),))

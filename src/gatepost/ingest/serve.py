@@ -1,0 +1,100 @@
+"""The HTTP server: uvicorn on given sockets, inside a loop that is already running.
+
+Guarantees: it touches no signal and no logging set-up; a client that does not finish a request's header within
+``HEADER_S`` is cut off, which uvicorn alone leaves open; a stop finishes the requests under way.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator, Sequence
+
+import h11
+import uvicorn
+from uvicorn.protocols.http import h11_impl
+
+from gatepost.ingest import http
+
+HEADER_S = 20.0
+MAX_CONNECTIONS = 2_000
+MAX_HEADER_BYTES = 32 * 1024
+
+
+class _Protocol(h11_impl.H11Protocol):
+    """A connection with a deadline for every request's header."""
+
+    _header_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unwatch()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._unwatch()
+        elif self._header_timer is None:
+            self._watch()
+
+    def _watch(self) -> None:
+        self._header_timer = self.loop.call_later(HEADER_S, self.transport.abort)
+
+    def _unwatch(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+
+class _Server(uvicorn.Server):
+    """Without uvicorn's signal handlers: signals are the worker's."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+class HttpServer:
+    """``run`` until ``stop`` was called and the requests under way are answered."""
+
+    def __init__(
+        self,
+        app: http.App,
+        context: ssl.SSLContext | None,
+        *,
+        behind_proxy: bool,
+        grace_s: float = 30.0,
+    ) -> None:
+        config = uvicorn.Config(
+            app,
+            http=_Protocol,
+            ws="none",
+            loop="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            proxy_headers=behind_proxy,
+            forwarded_allow_ips="*" if behind_proxy else None,
+            limit_concurrency=MAX_CONNECTIONS,
+            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+            timeout_graceful_shutdown=int(grace_s),
+        )
+        config.load()
+        config.ssl = context
+        self._server = _Server(config)
+
+    async def run(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve."""
+        await self._server.serve(list(sockets))
+
+    def stop(self) -> None:
+        """Take no new connection; what is under way is answered."""
+        self._server.should_exit = True

@@ -43,6 +43,7 @@ class Flag(enum.IntFlag):
     CANCELLED = 8  # an operator's; the ledger counts it as cancelled
     CONFIRMED = 16  # a suppression without expiry
     EXPIRED = 32  # a window or lifetime ended
+    OUTSIDE = 64  # a recipient refused in the conversation: outside the ledger's sum
 
 
 class Action(enum.IntEnum):

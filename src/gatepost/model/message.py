@@ -106,7 +106,10 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Due(msgspec.Struct, frozen=True):
-    """An open delivery as its lane's owner sees it: enough to attempt it without another read but the body's."""
+    """An open delivery as its lane's owner sees it: enough to attempt it without another read but the body's.
+
+    provider: the lane's, when acceptance hands the delivery over; a read by lane may leave it empty.
+    """
 
     id: int
     message: int
@@ -127,3 +130,4 @@ class Due(msgspec.Struct, frozen=True):
     parts: int = 0
     eight_bit: bool = False
     utf8: bool = False
+    provider: str = ""

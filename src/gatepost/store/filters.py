@@ -3,11 +3,19 @@
 Guarantees: no text from outside ever becomes SQL; an unknown field is a BadInput that names the known ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
 from gatepost import errors
+from gatepost.model import address as addresses
+from gatepost.model import event as events
+from gatepost.model import ids
+from gatepost.model import message as messages
+from gatepost.model import reply as replies
+from gatepost.model import suppression as suppressions
+from gatepost.model import verdict as verdicts
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -17,10 +25,18 @@ class Condition(msgspec.Struct, frozen=True):
     value: str
 
 
+class Column(msgspec.Struct, frozen=True):
+    """What a field means to the store: SQL with one parameter, and how its value is read (raises BadInput)."""
+
+    sql: str
+    read: Callable[[str], int | str]
+
+
 Where = tuple[Condition, ...]
+Table = Mapping[str, Column]
 
 
-def parse(words: Sequence[str], known: Mapping[str, str]) -> Where:
+def parse(words: Sequence[str], known: Table) -> Where:
     """Read ``field=value`` words, joined by AND. Raises BadInput."""
     found = []
     for word in words:
@@ -29,5 +45,122 @@ def parse(words: Sequence[str], known: Mapping[str, str]) -> Where:
             raise errors.BadInput("--where", f"{word!r} is not field=value")
         if field not in known:
             raise errors.BadInput("--where", f"{field!r} is not one of {', '.join(sorted(known))}")
+        known[field].read(value)
         found.append(Condition(field, value))
     return tuple(found)
+
+
+def compose(where: Where, table: Table) -> tuple[str, list[int | str]]:
+    """The SQL of a WHERE clause and its parameters. Raises BadInput."""
+    if not where:
+        return "1", []
+    return (
+        " AND ".join(f"({table[c.field].sql})" for c in where),
+        [table[c.field].read(c.value) for c in where],
+    )
+
+
+def _choice(place: str, choices: Mapping[str, int]) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        found = choices.get(text.lower())
+        if found is None:
+            raise errors.BadInput(place, f"{text!r} is not one of {', '.join(sorted(choices))}")
+        return found
+
+    return read
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise errors.BadInput("--where", f"{text!r} is not a number") from None
+
+
+def _key(text: str) -> str:
+    return addresses.parse(text, utf8=True).key
+
+
+def _named(column: str) -> Column:
+    return Column(f"{column} = (SELECT id FROM name WHERE text = ?)", str)  # noqa: S608 - a constant of the table
+
+
+def _entry(column: str, kind: str) -> Column:
+    sql = f"{column} IN (SELECT id FROM directory WHERE kind = '{kind}' AND name = ?)"  # noqa: S608 - constants
+    return Column(sql, str)
+
+
+EVENTS: Table = MappingProxyType(
+    {
+        "state": Column("state = ?", _choice("state", {s.word: s for s in events.State})),
+        "outcome": Column("outcome = ?", _choice("outcome", {o.word: o for o in verdicts.Outcome})),
+        "fault": Column("fault = ?", _choice("fault", {f.word: f for f in verdicts.Fault})),
+        "action": Column("action = ?", _choice("action", {a.word: a for a in events.Action})),
+        "stage": Column("stage = ?", _choice("stage", {s.word: s for s in replies.Stage})),
+        "message": Column("message = ?", ids.from_text),
+        "delivery": Column("about = ?", ids.from_text),
+        "code": Column("code = ?", _number),
+        "attempt": Column("attempt = ?", _number),
+        "recipient": Column("recipient = ?", str),
+        "account": _entry("account", "account"),
+        "bridge": _entry("bridge", "bridge"),
+        "pool": _entry("pool", "pool"),
+        "source": _entry("source", "source"),
+        "node": _entry("node", "node"),
+        **{
+            name: _named(name)
+            for name in (
+                "local_ip",
+                "ehlo",
+                "provider",
+                "domain",
+                "peer_host",
+                "peer_ip",
+                "sender_domain",
+                "list",
+                "campaign",
+                "tags",
+                "category",
+                "enhanced",
+                "rule",
+                "tls",
+                "scope",
+            )
+        },
+    }
+)
+
+SUPPRESSIONS: Table = MappingProxyType(
+    {
+        "target": Column("target = ?", str),
+        "kind": Column("kind = ?", _choice("kind", {k.name.lower(): k for k in suppressions.Kind})),
+        "scope": Column("scope = ?", _choice("scope", {s.word: s for s in suppressions.Scope})),
+        "state": Column("standing = ?", _choice("state", {s.word: s for s in suppressions.Standing})),
+        "owner": Column("owner = ?", _number),
+        "list": Column("list = ?", str),
+        "reason": Column("reason = ?", str),
+        "category": Column("category = ?", str),
+        "rule": Column("rule = ?", str),
+        "account": _entry("account", "account"),
+        "bridge": _entry("bridge", "bridge"),
+    }
+)
+
+OPEN: Table = MappingProxyType(
+    {
+        "delivery": Column("d.id = ?", ids.from_text),
+        "message": Column("d.message = ?", ids.from_text),
+        "status": Column("d.status = ?", _choice("status", {s.word: s for s in messages.Status})),
+        "recipient": Column("coalesce(d.key, d.recipient) = ?", _key),
+        "domain": _named("d.domain"),
+        "provider": Column(
+            "d.lane IN (SELECT id FROM lane WHERE provider = (SELECT id FROM name WHERE text = ?))", str
+        ),
+        "source": _entry("d.source", "source"),
+        "bridge": _entry("d.bridge", "bridge"),
+        "account": _entry("m.account", "account"),
+        "list": _named("m.list"),
+        "campaign": _named("m.campaign"),
+        "sender_domain": _named("m.sender_domain"),
+    }
+)

@@ -123,6 +123,10 @@ class Store(Protocol):
         """
         ...
 
+    async def note(self, noted: Sequence[events.Event]) -> None:
+        """Write events that change nothing else: a recipient refused in the conversation (``Flag.OUTSIDE``), and the like."""
+        ...
+
     async def due(self, lane: int, now_ms: int, limit: int) -> list[messages.Due]:
         """Queued rows of a lane that are due: by priority, then round-robin over its Bridges, then by time."""
         ...
@@ -160,9 +164,9 @@ class Store(Protocol):
         ...
 
     async def suppressions(
-        self, where: filters.Where, after: str, limit: int
-    ) -> list[suppressions.Suppression]:
-        """Entries by target, from behind ``after``."""
+        self, where: filters.Where, after: int, limit: int
+    ) -> list[tuple[int, suppressions.Suppression]]:
+        """Entries, each with its cursor, from behind ``after`` (0 at first), in the order they were made."""
         ...
 
     async def directory(self) -> directories.Directory:
@@ -202,8 +206,8 @@ class Store(Protocol):
         """A message's row; a delivery's id gives its message's."""
         ...
 
-    async def open_delivery(self, identity: int) -> fact_values.OpenDelivery | None:
-        """An open row, for ``why``."""
+    async def open_delivery(self, identity: int) -> tuple[fact_values.OpenDelivery, str] | None:
+        """An open row and the reason of its last reschedule (empty: none was given), for ``why``."""
         ...
 
     async def open_ids(self, where: filters.Where, after: int, limit: int) -> list[int]:

@@ -1,0 +1,1 @@
+"""Benchmarks: every claim of speed has a command here that anyone can repeat."""

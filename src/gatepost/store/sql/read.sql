@@ -1,0 +1,132 @@
+-- Statements of the readers.
+
+-- names
+SELECT id, text FROM name WHERE id IN carray(?);
+
+-- name_id
+SELECT id FROM name WHERE text = ?;
+
+-- lane
+SELECT l.id FROM lane l JOIN name n ON n.id = l.provider WHERE n.text = ? AND l.source = ?;
+
+-- provider_of
+SELECT p.text FROM name n JOIN domain d ON d.id = n.id JOIN name p ON p.id = d.provider WHERE n.text = ?;
+
+-- due_bridges: the Bridges of a lane and priority with queued rows that are due, one seek each.
+WITH RECURSIVE turn (bridge) AS (
+  SELECT min(bridge) FROM delivery WHERE status = 0 AND lane = ?1 AND priority = ?2
+  UNION ALL
+  SELECT (SELECT min(bridge) FROM delivery WHERE status = 0 AND lane = ?1 AND priority = ?2 AND bridge > turn.bridge)
+  FROM turn WHERE turn.bridge IS NOT NULL)
+SELECT bridge FROM turn WHERE bridge IS NOT NULL AND EXISTS (
+  SELECT 1 FROM delivery WHERE status = 0 AND lane = ?1 AND priority = ?2 AND bridge = turn.bridge AND next_at <= ?3);
+
+-- due: the first rows of one Bridge that are due.
+SELECT d.id, d.message, d.lane, m.account, d.bridge, d.source, d.priority, d.next_at, m.expires_at, d.attempts,
+  m.sender, d.recipient, coalesce(d.key, d.recipient), d.domain, m.list, m.size, m.parts, m.eight_bit, m.utf8
+FROM delivery d JOIN message m ON m.id = d.message
+WHERE d.status = 0 AND d.lane = ? AND d.priority = ? AND d.bridge = ? AND d.next_at <= ?
+ORDER BY d.next_at LIMIT ?;
+
+-- heads: every group of the due index with its first row, one seek a group.
+WITH RECURSIVE head (id) AS (
+  SELECT (SELECT id FROM delivery WHERE status = 0 ORDER BY lane, priority, bridge, next_at LIMIT 1)
+  UNION ALL
+  SELECT (
+    SELECT n.id FROM delivery n
+    WHERE n.status = 0 AND (n.lane, n.priority, n.bridge) > (d.lane, d.priority, d.bridge)
+    ORDER BY n.lane, n.priority, n.bridge, n.next_at LIMIT 1)
+  FROM head JOIN delivery d ON d.id = head.id)
+SELECT d.lane, l.source, n.text, min(d.next_at)
+FROM head JOIN delivery d ON d.id = head.id JOIN lane l ON l.id = d.lane JOIN name n ON n.id = l.provider
+GROUP BY d.lane;
+
+-- bodies
+SELECT id, data FROM body WHERE id IN carray(?);
+
+-- body_parts
+SELECT message, part, data FROM body_part WHERE message IN carray(?) ORDER BY message, part;
+
+-- suppressions_by_hash
+SELECT id, kind, target, scope, owner, list, standing, reason, category, rule, rule_version, reply, created_at, last_at,
+  expires_at, delivery, event, account, bridge, incident, note
+FROM suppression WHERE hash IN carray(?);
+
+-- addresses
+SELECT json_group_array(json_array(
+  key, delivered_at, soft_count, unknown_count, soft_first_at, soft_last_at, hard_at, holds, refusals))
+FROM address WHERE hash IN carray(?);
+
+-- list_suppressions: where:
+SELECT id, kind, target, scope, owner, list, standing, reason, category, rule, rule_version, reply, created_at, last_at,
+  expires_at, delivery, event, account, bridge, incident, note
+FROM suppression WHERE id > ? AND {where} ORDER BY id LIMIT ?;
+
+-- directory_version
+SELECT value FROM meta WHERE key = 'directory';
+
+-- directory_rows
+SELECT kind, body FROM directory ORDER BY kind, id;
+
+-- feed: where:
+SELECT * FROM event WHERE seq > ? AND {where} ORDER BY seq LIMIT ?;
+
+-- last_seq
+SELECT seq FROM sqlite_sequence WHERE name = 'event';
+
+-- message
+SELECT * FROM message WHERE id <= ? ORDER BY id DESC LIMIT 1;
+
+-- trace
+SELECT * FROM event WHERE about IS NOT NULL AND about BETWEEN ? AND ? ORDER BY seq;
+
+-- messages_to
+SELECT DISTINCT message FROM event
+WHERE recipient_hash = ? AND recipient IS NOT NULL ORDER BY message DESC LIMIT ?;
+
+-- open_delivery
+SELECT json_group_array(json_array(
+  d.id, d.message, m.account, d.bridge, m.pool, d.source, d.lane, l.provider, d.priority, d.status,
+  d.recipient, d.key, d.domain, m.sender_domain, m.list, m.campaign, m.tags, m.received_at, m.expires_at,
+  d.next_at, d.attempts, d.seen, d.last_category, hex(d.last_reply), m.recipients, m.parts))
+FROM delivery d JOIN message m ON m.id = d.message JOIN lane l ON l.id = d.lane
+WHERE d.id = ?;
+
+-- open_reason
+SELECT reason FROM delivery WHERE id = ?;
+
+-- open_ids: where:
+SELECT d.id FROM delivery d JOIN message m ON m.id = d.message WHERE d.id > ? AND {where} ORDER BY d.id LIMIT ?;
+
+-- queues: where:
+SELECT n.text, d.source, p.text, sum(d.status = 0), sum(d.status = 2), min(m.received_at), min(d.next_at)
+FROM delivery d
+JOIN message m ON m.id = d.message
+JOIN name n ON n.id = d.domain
+JOIN lane l ON l.id = d.lane
+JOIN name p ON p.id = l.provider
+WHERE {where}
+GROUP BY d.domain, d.source, l.provider
+ORDER BY count(*) DESC LIMIT ?;
+
+-- ledger_kept
+SELECT bridge, sum(accepted), sum(delivered), sum(bounced), sum(rejected), sum(cancelled) FROM ledger GROUP BY bridge;
+
+-- ledger_recounted: accepted: queued, or rejected in the accepting transaction; late events and refusals at RCPT are outside.
+SELECT bridge,
+  sum(state = 2 OR (state = 6 AND flags & 4)),
+  sum(state = 3),
+  sum(state = 5),
+  sum(state = 6 AND NOT flags & 8),
+  sum(state = 6 AND flags & 8 > 0)
+FROM event WHERE state BETWEEN 2 AND 6 AND state <> 4 AND NOT coalesce(flags, 0) & 65 GROUP BY bridge;
+
+-- ledger_open
+SELECT bridge, count(*) FROM delivery GROUP BY bridge;
+
+-- stuck
+SELECT id FROM delivery
+WHERE (status = 0 AND next_at < ?) OR (status = 2 AND coalesce(reason, '') = '') LIMIT ?;
+
+-- wal_pages
+PRAGMA page_count;

@@ -1,0 +1,220 @@
+-- One file, whole decisions. Times are milliseconds since 1970; names are numbers of the table `name`.
+-- Every adapter of the port keeps these facts; this is SQLite's form of them.
+
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+-- Texts that repeat, each once. Never deleted: an event refers to them for ever.
+CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+
+CREATE TABLE message (
+  id INTEGER PRIMARY KEY,
+  account INTEGER NOT NULL,
+  bridge INTEGER NOT NULL,
+  pool INTEGER NOT NULL,
+  priority INTEGER NOT NULL,
+  sender BLOB NOT NULL,
+  sender_domain INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  received_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  message_id TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  list INTEGER NOT NULL,
+  campaign INTEGER NOT NULL,
+  tags INTEGER NOT NULL,
+  metadata TEXT NOT NULL,
+  eight_bit INTEGER NOT NULL,
+  utf8 INTEGER NOT NULL,
+  parts INTEGER NOT NULL,
+  peer_ip INTEGER NOT NULL,
+  recipients INTEGER NOT NULL  -- ids of its deliveries: id + 1 … id + recipients
+);
+
+-- The first part of a body, by message; gone when the last delivery is final.
+CREATE TABLE body (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE body_part (
+  message INTEGER NOT NULL,
+  part INTEGER NOT NULL,
+  data BLOB NOT NULL,
+  UNIQUE (message, part)
+);
+
+-- Open deliveries only: what is final is its events.
+CREATE TABLE delivery (
+  id INTEGER PRIMARY KEY,
+  message INTEGER NOT NULL,
+  lane INTEGER NOT NULL,
+  priority INTEGER NOT NULL,
+  bridge INTEGER NOT NULL,
+  next_at INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  source INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  recipient TEXT NOT NULL,   -- as it goes on the wire
+  key TEXT,                  -- its normal form, where that differs
+  domain INTEGER NOT NULL,
+  seen TEXT,                 -- JSON: [category, first_at, count] of each category met
+  last_category TEXT,
+  last_reply BLOB,
+  reason TEXT
+);
+CREATE INDEX delivery_due ON delivery (lane, priority, bridge, next_at) WHERE status = 0;
+
+CREATE TABLE lane (
+  id INTEGER PRIMARY KEY,
+  provider INTEGER NOT NULL,
+  source INTEGER NOT NULL,
+  UNIQUE (provider, source)
+);
+
+-- The last known Provider of a domain.
+CREATE TABLE domain (id INTEGER PRIMARY KEY, provider INTEGER NOT NULL, learned_at INTEGER NOT NULL);
+
+CREATE TABLE event (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,  -- never reused, without holes, in the order of commits
+  at INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  about INTEGER,           -- the delivery, or the message where it is about no single one
+  message INTEGER,
+  attempt INTEGER,
+  account INTEGER,
+  bridge INTEGER,
+  pool INTEGER,
+  source INTEGER,
+  node INTEGER,
+  local_ip INTEGER,
+  ehlo INTEGER,
+  provider INTEGER,
+  domain INTEGER,
+  peer_host INTEGER,
+  peer_ip INTEGER,
+  sender_domain INTEGER,
+  list INTEGER,
+  campaign INTEGER,
+  tags INTEGER,
+  outcome INTEGER,
+  category INTEGER,
+  fault INTEGER,
+  action INTEGER,
+  stage INTEGER,
+  code INTEGER,
+  enhanced INTEGER,
+  rule INTEGER,
+  confidence INTEGER,
+  tls INTEGER,
+  duration_ms INTEGER,
+  next_at INTEGER,
+  flags INTEGER,
+  scope INTEGER,
+  recipient TEXT,
+  recipient_hash INTEGER,  -- only where a recipient enters the store
+  detail TEXT,
+  reply BLOB
+);
+CREATE INDEX event_about ON event (about) WHERE about IS NOT NULL;
+CREATE INDEX event_recipient ON event (recipient_hash) WHERE recipient_hash IS NOT NULL;
+
+-- The do-not-send floor. (kind, target, scope, owner, list) is an entry's identity, kept by the writer.
+CREATE TABLE suppression (
+  id INTEGER PRIMARY KEY,
+  hash INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  target TEXT NOT NULL,
+  scope INTEGER NOT NULL,
+  owner INTEGER NOT NULL,
+  list TEXT NOT NULL,
+  standing INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  category TEXT NOT NULL,
+  rule TEXT NOT NULL,
+  rule_version INTEGER NOT NULL,
+  reply BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  last_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  delivery INTEGER NOT NULL,
+  event INTEGER NOT NULL,
+  account INTEGER NOT NULL,
+  bridge INTEGER NOT NULL,
+  incident INTEGER NOT NULL,
+  note TEXT NOT NULL
+);
+CREATE INDEX suppression_hash ON suppression (hash);
+CREATE INDEX suppression_expiry ON suppression (expires_at) WHERE expires_at > 0;
+
+-- What is remembered of an address, by the hash of its normal form.
+CREATE TABLE address (
+  hash INTEGER PRIMARY KEY,
+  key TEXT NOT NULL,
+  delivered_at INTEGER NOT NULL,
+  soft_count INTEGER NOT NULL,
+  unknown_count INTEGER NOT NULL,
+  soft_first_at INTEGER NOT NULL,
+  soft_last_at INTEGER NOT NULL,
+  hard_at INTEGER NOT NULL,
+  holds TEXT,     -- JSON, or NULL for none
+  refusals TEXT   -- JSON, or NULL for none
+);
+
+-- Events per minute and dimensions, one row per writer; readers sum over writers.
+CREATE TABLE counter (
+  minute INTEGER NOT NULL,
+  writer INTEGER NOT NULL,
+  account INTEGER NOT NULL,
+  bridge INTEGER NOT NULL,
+  source INTEGER NOT NULL,
+  provider INTEGER NOT NULL,
+  sender_domain INTEGER NOT NULL,
+  list INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  outcome INTEGER NOT NULL,
+  category INTEGER NOT NULL,
+  n INTEGER NOT NULL,
+  PRIMARY KEY (minute, writer, account, bridge, source, provider, sender_domain, list, state, outcome, category)
+) WITHOUT ROWID;
+
+-- accepted = delivered + bounced + rejected + cancelled + open rows, per Bridge, at every commit.
+CREATE TABLE ledger (
+  bridge INTEGER NOT NULL,
+  writer INTEGER NOT NULL,
+  accepted INTEGER NOT NULL,
+  delivered INTEGER NOT NULL,
+  bounced INTEGER NOT NULL,
+  rejected INTEGER NOT NULL,
+  cancelled INTEGER NOT NULL,
+  PRIMARY KEY (bridge, writer)
+) WITHOUT ROWID;
+
+CREATE TABLE slot (slot INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, worker INTEGER NOT NULL);
+CREATE TABLE worker (number INTEGER PRIMARY KEY, leased INTEGER NOT NULL);  -- leased: counts up over all leases
+
+CREATE TABLE idempotency (
+  bridge INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  digest BLOB NOT NULL,
+  answer TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (bridge, key)
+) WITHOUT ROWID;
+CREATE INDEX idempotency_at ON idempotency (at);
+
+-- Accounts, Bridges, Pools, Sources, sender domains, Nodes: one row each, the value as JSON.
+CREATE TABLE directory (
+  kind TEXT NOT NULL,
+  id INTEGER NOT NULL,
+  owner INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (kind, id),
+  UNIQUE (kind, owner, name)
+) WITHOUT ROWID;
+
+-- Who changed what: append-only.
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  what TEXT NOT NULL,
+  before TEXT,
+  after TEXT
+);

@@ -1,0 +1,189 @@
+-- Statements of the writer. `rows:` before a name says that its VALUES group is repeated, one group a row.
+
+-- last_seq: the newest seq handed out; the transaction holds the lock, so it is ours to go on from.
+SELECT seq FROM sqlite_sequence WHERE name = 'event';
+
+-- rows: insert_names
+INSERT INTO name (text) VALUES (?) ON CONFLICT (text) DO NOTHING;
+
+-- names_by_text
+SELECT id, text FROM name WHERE text IN (SELECT value FROM json_each(?));
+
+-- known_messages: which of these are here already.
+SELECT id FROM message WHERE id IN carray(?);
+
+-- rows: insert_messages
+INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- rows: insert_bodies
+INSERT INTO body VALUES (?, ?);
+
+-- rows: insert_parts: the same part twice is the same bytes.
+INSERT INTO body_part VALUES (?, ?, ?) ON CONFLICT DO NOTHING;
+
+-- delete_parts
+DELETE FROM body_part WHERE message IN carray(?);
+
+-- rows: insert_deliveries
+INSERT INTO delivery (id, message, lane, priority, bridge, next_at, status, source, attempts, recipient, key, domain)
+VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0, ?, ?, ?);
+
+-- rows: insert_events
+INSERT INTO event VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- rows: add_counters
+INSERT INTO counter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET n = n + excluded.n;
+
+-- rows: add_ledger
+INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET
+  accepted = accepted + excluded.accepted,
+  delivered = delivered + excluded.delivered,
+  bounced = bounced + excluded.bounced,
+  rejected = rejected + excluded.rejected,
+  cancelled = cancelled + excluded.cancelled;
+
+-- facts: the open rows of these deliveries with their messages, as one JSON text.
+SELECT json_group_array(json_array(
+  d.id, d.message, m.account, d.bridge, m.pool, d.source, d.lane, l.provider, d.priority, d.status,
+  d.recipient, d.key, d.domain, m.sender_domain, m.list, m.campaign, m.tags, m.received_at, m.expires_at,
+  d.next_at, d.attempts, d.seen, d.last_category, hex(d.last_reply), m.recipients, m.parts))
+FROM delivery d
+JOIN message m ON m.id = d.message
+JOIN lane l ON l.id = d.lane
+WHERE d.id IN carray(?);
+
+-- epochs: of every slot, in order.
+SELECT json_group_array(epoch) FROM (SELECT epoch FROM slot ORDER BY slot);
+
+-- addresses: the records of these hashes, as one JSON text.
+SELECT json_group_array(json_array(
+  key, delivered_at, soft_count, unknown_count, soft_first_at, soft_last_at, hard_at, holds, refusals))
+FROM address WHERE hash IN carray(?);
+
+-- rows: put_addresses
+INSERT INTO address VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (hash) DO UPDATE SET
+  key = excluded.key,
+  delivered_at = excluded.delivered_at,
+  soft_count = excluded.soft_count,
+  unknown_count = excluded.unknown_count,
+  soft_first_at = excluded.soft_first_at,
+  soft_last_at = excluded.soft_last_at,
+  hard_at = excluded.hard_at,
+  holds = excluded.holds,
+  refusals = excluded.refusals;
+
+-- delete_deliveries
+DELETE FROM delivery WHERE id IN carray(?);
+
+-- open_of_messages: of these messages, those that still have an open delivery.
+SELECT m.id FROM message m WHERE m.id IN carray(?)
+AND EXISTS (SELECT 1 FROM delivery d WHERE d.id > m.id AND d.id <= m.id + m.recipients);
+
+-- delete_bodies
+DELETE FROM body WHERE id IN carray(?);
+
+-- reschedule: from one JSON text, a list of rows.
+UPDATE delivery SET
+  next_at = j.value ->> 1,
+  attempts = j.value ->> 2,
+  status = j.value ->> 3,
+  seen = j.value ->> 4,
+  last_category = j.value ->> 5,
+  last_reply = unhex(j.value ->> 6),
+  reason = j.value ->> 7
+FROM json_each(?) j
+WHERE delivery.id = j.value ->> 0;
+
+-- suppressions_by_hash
+SELECT id, kind, target, scope, owner, list, standing, reason, category, rule, rule_version, reply, created_at, last_at,
+  expires_at, delivery, event, account, bridge, incident, note
+FROM suppression WHERE hash IN carray(?);
+
+-- insert_suppression
+INSERT INTO suppression (hash, kind, target, scope, owner, list, standing, reason, category, rule, rule_version, reply,
+  created_at, last_at, expires_at, delivery, event, account, bridge, incident, note)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- delete_suppression: by identity.
+DELETE FROM suppression WHERE hash = ? AND kind = ? AND target = ? AND scope = ? AND owner = ? AND list = ?;
+
+-- idempotent_answer
+SELECT digest, answer FROM idempotency WHERE bridge = ? AND key = ?;
+
+-- keep_answer
+INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?);
+
+-- make_lane
+INSERT INTO lane (provider, source) VALUES (?, ?) ON CONFLICT DO NOTHING;
+
+-- learn_provider
+INSERT INTO domain VALUES (?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET provider = excluded.provider, learned_at = excluded.learned_at;
+
+-- lanes_of_provider
+SELECT id, source FROM lane WHERE provider = ?;
+
+-- rows_to_move: queued rows of a lane that belong to a domain.
+SELECT id FROM delivery WHERE status = 0 AND lane = ? AND domain = ? LIMIT ?;
+
+-- move_rows
+UPDATE delivery SET lane = ? WHERE id IN carray(?);
+
+-- workers
+SELECT count(*) FROM worker;
+
+-- newest_lease
+SELECT max(leased) FROM worker;
+
+-- lease_oldest
+SELECT number FROM worker ORDER BY leased LIMIT 1;
+
+-- lease
+INSERT INTO worker VALUES (?, ?) ON CONFLICT (number) DO UPDATE SET leased = excluded.leased;
+
+-- newest_message
+SELECT max(id) FROM message;
+
+-- rows: assign_slots
+INSERT INTO slot VALUES (?, 1, ?) ON CONFLICT (slot) DO UPDATE SET epoch = epoch + 1, worker = excluded.worker;
+
+-- slots_of
+SELECT slot, epoch FROM slot WHERE slot IN carray(?) ORDER BY slot;
+
+-- orphan_parts: body parts whose message never came.
+DELETE FROM body_part WHERE rowid IN (
+  SELECT p.rowid FROM body_part p WHERE p.message < ? AND NOT EXISTS (SELECT 1 FROM message m WHERE m.id = p.message)
+  LIMIT 500);
+
+-- expired_suppressions
+SELECT id, kind, target, scope, owner, list, standing, reason, category, rule, rule_version, reply, created_at, last_at,
+  expires_at, delivery, event, account, bridge, incident, note
+FROM suppression WHERE expires_at > 0 AND expires_at <= ? LIMIT 500;
+
+-- old_answers
+DELETE FROM idempotency WHERE (bridge, key) IN (SELECT bridge, key FROM idempotency WHERE at < ? LIMIT 500);
+
+-- directory_version
+SELECT value FROM meta WHERE key = 'directory';
+
+-- raise_directory
+UPDATE meta SET value = value + 1 WHERE key = 'directory';
+
+-- directory_rows
+SELECT kind, body FROM directory ORDER BY kind, id;
+
+-- next_directory_id
+SELECT coalesce(max(id), 0) + 1 FROM directory WHERE kind = ?;
+
+-- directory_row
+SELECT body FROM directory WHERE kind = ? AND id = ?;
+
+-- put_directory
+INSERT INTO directory VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (kind, id) DO UPDATE SET owner = excluded.owner, name = excluded.name, body = excluded.body;
+
+-- audit
+INSERT INTO audit (at, actor, what, before, after) VALUES (?, ?, ?, ?, ?);

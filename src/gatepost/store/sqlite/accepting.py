@@ -1,0 +1,161 @@
+"""What ``store.accept`` writes: messages, bodies, open rows, events, counters, ledger, in one go.
+
+Guarantees: every recipient is looked up among the suppressions inside the transaction; one that is blocked gets its
+event instead of a row. Runs in the writer's thread.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from gatepost import errors
+from gatepost.model import event as events
+from gatepost.model import message as messages
+from gatepost.model import suppression as suppressions
+from gatepost.store import port
+from gatepost.store.sqlite import floor, names
+from gatepost.store.sqlite import transaction as transactions
+
+_ANSWERS = msgspec.json.Decoder(list[messages.Accepted])
+
+
+def accept(
+    tx: transactions.Transaction,
+    submissions: Sequence[messages.Submission],
+    refuse: port.Refuse,
+    idempotency: messages.Idempotency | None,
+) -> list[messages.Accepted]:
+    """Take all of these. Raises BadInput for an Idempotency-Key that came with something else before."""
+    if idempotency is not None:
+        kept = _kept(tx, submissions, idempotency)
+        if kept is not None:
+            return kept
+    known = _known(tx, submissions)
+    entries = floor.Floor(tx.db, tx.sql["suppressions_by_hash"])
+    entries.load((d.key, d.domain) for s in submissions for d in s.deliveries)
+    tx.names.learn(
+        {
+            text
+            for s in submissions
+            for m in (s.message,)
+            for text in (m.sender_domain, m.list, m.campaign, m.tags, m.peer_ip)
+        }
+        | {d.domain for s in submissions for d in s.deliveries}
+    )
+    answers = [_one(tx, s, refuse, entries) if s.message.id not in known else _again(s) for s in submissions]
+    if idempotency is not None:
+        bridge = submissions[0].message.bridge
+        text = msgspec.json.encode(answers).decode()
+        tx.execute("keep_answer", bridge, idempotency.key, idempotency.digest, text, tx.now_ms)
+    return answers
+
+
+def _kept(
+    tx: transactions.Transaction,
+    submissions: Sequence[messages.Submission],
+    idempotency: messages.Idempotency,
+) -> list[messages.Accepted] | None:
+    bridge = submissions[0].message.bridge
+    for digest, answer in tx.execute("idempotent_answer", bridge, idempotency.key):
+        if digest != idempotency.digest:
+            raise errors.BadInput("Idempotency-Key", "was used with another request")
+        return [msgspec.structs.replace(a, duplicate=True) for a in _ANSWERS.decode(answer)]
+    return None
+
+
+def _known(tx: transactions.Transaction, submissions: Sequence[messages.Submission]) -> set[int]:
+    """Messages that are here already: an acceptance that is repeated writes nothing."""
+    wanted = names.int64s([s.message.id for s in submissions])
+    return {found for (found,) in tx.execute("known_messages", wanted)}
+
+
+def _again(submission: messages.Submission) -> messages.Accepted:
+    count = len(submission.deliveries)
+    return messages.Accepted(
+        submission.message.id, (events.State.QUEUED,) * count, ("",) * count, duplicate=True
+    )
+
+
+def _one(
+    tx: transactions.Transaction,
+    submission: messages.Submission,
+    refuse: port.Refuse,
+    entries: floor.Floor,
+) -> messages.Accepted:
+    message = submission.message
+    tx.add_event(submission.received)
+    for event in submission.rejected:
+        tx.add_event(event)
+    sender = suppressions.Sender(message.account, message.bridge, message.list)
+    states: list[events.State] = []
+    reasons: list[str] = []
+    number = tx.names.known
+    for position, delivery in enumerate(submission.deliveries):
+        entry = entries.blocking(delivery.key, delivery.domain, sender, tx.now_ms) if entries.any else None
+        if entry is not None:
+            event = refuse(submission, position, entry)
+            tx.add_event(event)
+            states.append(events.State.REJECTED)
+            reasons.append(event.detail)
+            continue
+        tx.add_event(submission.queued[position])
+        states.append(events.State.QUEUED)
+        reasons.append("")
+        recipient = delivery.recipient.decode()
+        tx.add_row(
+            "insert_deliveries",
+            (
+                delivery.id,
+                message.id,
+                delivery.lane,
+                message.priority.value,
+                message.bridge,
+                message.received_at,
+                delivery.source,
+                recipient,
+                delivery.key if delivery.key != recipient else None,
+                number[delivery.domain],
+            ),
+        )
+    queued = states.count(events.State.QUEUED)
+    _write_message(tx, submission, with_body=bool(queued))
+    rejected = len(states) - queued + len(submission.rejected)
+    tx.add_ledger(message.bridge, transactions.ACCEPTED, queued + rejected)
+    if rejected:
+        tx.add_ledger(message.bridge, transactions.REJECTED, rejected)
+    return messages.Accepted(message.id, tuple(states), tuple(reasons))
+
+
+def _write_message(tx: transactions.Transaction, submission: messages.Submission, *, with_body: bool) -> None:
+    m = submission.message
+    number = tx.names.known
+    tx.add_row(
+        "insert_messages",
+        (
+            m.id,
+            m.account,
+            m.bridge,
+            m.pool,
+            m.priority.value,
+            m.sender,
+            number[m.sender_domain],
+            m.size,
+            m.received_at,
+            m.expires_at,
+            m.message_id,
+            m.subject,
+            number[m.list],
+            number[m.campaign],
+            number[m.tags],
+            m.metadata,
+            int(m.eight_bit),
+            int(m.utf8),
+            m.parts,
+            number[m.peer_ip],
+            len(submission.deliveries),
+        ),
+    )
+    if with_body:
+        tx.add_row("insert_bodies", (m.id, submission.body))
+    elif m.parts:
+        tx.execute("delete_parts", names.int64s([m.id]))

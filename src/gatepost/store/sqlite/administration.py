@@ -1,0 +1,129 @@
+"""The rarer writes: lanes, Providers, suppressions by hand, slots and worker numbers, sweeping.
+
+Runs in the writer's thread, inside a transaction.
+"""
+
+from collections.abc import Sequence
+
+from gatepost.model import event as events
+from gatepost.model import ids
+from gatepost.model import suppression as suppressions
+from gatepost.store import port
+from gatepost.store.sqlite import names, rows, settling
+from gatepost.store.sqlite import transaction as transactions
+
+_KEPT_ANSWERS_MS = 24 * 3600 * 1000  # of Idempotency-Keys
+
+
+def make_lane(tx: transactions.Transaction, provider: str, source: int) -> None:
+    """Make the lane, unless somebody else just did."""
+    tx.execute("make_lane", tx.names.number(provider), source)
+
+
+def learn_provider(tx: transactions.Transaction, domain: str, provider: str) -> None:
+    """Remember a domain's Provider."""
+    tx.execute("learn_provider", tx.names.number(domain), tx.names.number(provider), tx.now_ms)
+
+
+def move_rows(
+    tx: transactions.Transaction, domain: str, old: Sequence[str], provider: str, limit: int
+) -> int:
+    """Move some of a domain's queued rows from the lanes of its old Providers to the new one's. How many."""
+    moved = 0
+    number = tx.names.number(domain)
+    for before in dict.fromkeys(old):
+        if before == provider:
+            continue
+        for lane, source in list(tx.execute("lanes_of_provider", tx.names.number(before))):
+            found = [row for (row,) in tx.execute("rows_to_move", lane, number, limit)]
+            if found:
+                make_lane(tx, provider, source)
+                new = {s: n for n, s in tx.execute("lanes_of_provider", tx.names.number(provider))}
+                tx.execute("move_rows", new[source], names.int64s(found))
+                moved += len(found)
+    return moved
+
+
+def suppress(
+    tx: transactions.Transaction, entries: Sequence[suppressions.Suppression], actor: str
+) -> list[bool]:
+    """Write entries with their events."""
+    fresh = []
+    for entry in entries:
+        seq = tx.add_event(_event(tx.now_ms, entry, events.State.SUPPRESSED, actor))
+        fresh.append(settling.write_entry(tx, entry, seq))
+        tx.execute("audit", tx.now_ms, actor, "suppress", None, _named(entry))
+    return fresh
+
+
+def release(
+    tx: transactions.Transaction, entries: Sequence[suppressions.Suppression], actor: str
+) -> list[bool]:
+    """Delete entries with their events."""
+    gone = []
+    for entry in entries:
+        was_there = settling.delete_entry(tx, entry)
+        if was_there:
+            tx.add_event(_event(tx.now_ms, entry, events.State.UNSUPPRESSED, actor))
+            tx.execute("audit", tx.now_ms, actor, "release", _named(entry), None)
+        gone.append(was_there)
+    return gone
+
+
+def lease_worker(tx: transactions.Transaction) -> int:
+    """The number that has not been given for the longest time."""
+    count = tx.value("workers") or 0
+    number = count if count < ids.WORKERS else tx.value("lease_oldest") or 0
+    tx.execute("lease", number, (tx.value("newest_lease") or 0) + 1)
+    return number
+
+
+def assign(tx: transactions.Transaction, worker: int, slots: Sequence[int]) -> port.Assignment:
+    """Raise the epochs of these slots and name their new owner."""
+    for slot in slots:
+        tx.add_row("assign_slots", (slot, worker))
+    tx.flush()
+    owned = tuple((slot, epoch) for slot, epoch in tx.execute("slots_of", names.int64s(list(slots))))
+    newest = tx.value("newest_message") or 0
+    return port.Assignment(worker, owned, ids.time_ms(newest))
+
+
+def sweep(tx: transactions.Transaction, before_ms: int) -> int:
+    """Delete some of what has outlived its use."""
+    tx.execute("orphan_parts", ids.first_at(before_ms))
+    swept = tx.db.changes()
+    expired = [rows.suppression_of(row) for row in tx.execute("expired_suppressions", tx.now_ms)]
+    for entry in expired:
+        settling.delete_entry(tx, entry)
+        tx.add_event(_event(tx.now_ms, entry, events.State.UNSUPPRESSED, "expired"))
+    tx.execute("old_answers", tx.now_ms - _KEPT_ANSWERS_MS)
+    return swept + len(expired) + tx.db.changes()
+
+
+def _event(now_ms: int, entry: suppressions.Suppression, state: events.State, actor: str) -> events.Event:
+    confirmed = entry.standing is suppressions.Standing.CONFIRMED
+    return events.Event(
+        at=now_ms,
+        state=state,
+        account=entry.account,
+        bridge=entry.bridge,
+        domain=entry.target.rpartition("@")[2],
+        recipient=entry.target if entry.kind is suppressions.Kind.ADDRESS else "",
+        list=entry.list,
+        category=entry.category,
+        rule=entry.rule,
+        next_at=entry.expires_at if state is events.State.SUPPRESSED else 0,
+        flags=events.Flag.CONFIRMED if confirmed else events.Flag.NONE,
+        scope=scope_text(entry),
+        detail=f"{actor}: {entry.reason}" + (f" ({entry.note})" if entry.note else ""),
+    )
+
+
+def scope_text(entry: suppressions.Suppression) -> str:
+    """As events name it: ``instance``, ``account:1``, ``list:1:news``."""
+    owner = f":{entry.owner}" if entry.owner else ""
+    return f"{entry.scope.word}{owner}{':' + entry.list if entry.list else ''}"
+
+
+def _named(entry: suppressions.Suppression) -> str:
+    return f"{entry.kind.name.lower()} {entry.target} for {scope_text(entry)}: {entry.reason}"

@@ -1,0 +1,138 @@
+"""Accounts, Bridges, Pools, Sources, sender domains and Nodes: checked, written with audit and event, all or none.
+
+Guarantees: names are unique within their owner; every reference exists; the version rises with each change.
+Secrets never reach the audit log or an event.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import apsw
+import msgspec
+
+from gatepost import errors
+from gatepost.model import directory as directories
+from gatepost.model import event as events
+from gatepost.store.sqlite import transaction as transactions
+
+_T = TypeVar("_T")
+_KINDS: dict[str, type[directories.Change]] = {
+    "account": directories.Account,
+    "bridge": directories.Bridge,
+    "pool": directories.Pool,
+    "source": directories.Source,
+    "domain": directories.SenderDomain,
+    "node": directories.Node,
+}
+_SECRETS = frozenset({"password", "password_mac", "key_mac"})
+
+
+def read(version: int, found: Iterable[tuple[str, str]]) -> directories.Directory:
+    """A Directory from its rows."""
+    by_kind: dict[str, list[directories.Change]] = {kind: [] for kind in _KINDS}
+    for kind, body in found:
+        by_kind[kind].append(msgspec.json.decode(body, type=_KINDS[kind]))
+    return directories.Directory(
+        version,
+        accounts=_of(by_kind["account"], directories.Account),
+        bridges=_of(by_kind["bridge"], directories.Bridge),
+        pools=_of(by_kind["pool"], directories.Pool),
+        sources=_of(by_kind["source"], directories.Source),
+        sender_domains=_of(by_kind["domain"], directories.SenderDomain),
+        nodes=_of(by_kind["node"], directories.Node),
+    )
+
+
+def change(
+    tx: transactions.Transaction, changes: Sequence[directories.Change], actor: str
+) -> directories.Directory:
+    """Write these. Raises BadInput: nothing is written."""
+    for entry in changes:
+        _write(tx, entry, actor)
+    tx.execute("raise_directory")
+    version = tx.value("directory_version") or 0
+    return read(version, tx.execute("directory_rows"))
+
+
+def _write(tx: transactions.Transaction, entry: directories.Change, actor: str) -> None:
+    kind = _kind(entry)
+    owner, name = _owner(entry), _name(entry)
+    if not name:
+        raise errors.BadInput(kind, "needs a name")
+    for wanted, number in _references(entry):
+        if tx.execute("directory_row", wanted, number).fetchone() is None:
+            raise errors.BadInput(f"{kind} {name}", f"there is no {wanted} {number}")
+    before = tx.execute("directory_row", kind, entry.id).fetchone() if entry.id else None
+    if entry.id and before is None:
+        raise errors.BadInput(f"{kind} {name}", f"there is no {kind} {entry.id} to change")
+    if not entry.id:
+        entry = msgspec.structs.replace(entry, id=tx.value("next_directory_id", kind))
+    body = msgspec.json.encode(entry).decode()
+    try:
+        tx.execute("put_directory", kind, entry.id, owner, name, body)
+    except apsw.ConstraintError:
+        raise errors.BadInput(f"{kind} {name}", "the name is taken") from None
+    shown = _public(body)
+    tx.execute("audit", tx.now_ms, actor, kind, _public(before[0]) if before else None, shown)
+    tx.add_event(_event(tx.now_ms, entry, f"{actor}: {kind} {name} {'changed' if before else 'added'}"))
+
+
+def _event(now_ms: int, entry: directories.Change, detail: str) -> events.Event:
+    number = {_kind(entry): entry.id}
+    return events.Event(
+        at=now_ms,
+        state=events.State.CHANGED,
+        bridge=number.get("bridge", 0),
+        pool=number.get("pool", 0),
+        source=number.get("source", 0),
+        detail=detail,
+    )
+
+
+def _kind(entry: directories.Change) -> str:
+    match entry:
+        case directories.Account():
+            return "account"
+        case directories.Bridge():
+            return "bridge"
+        case directories.Pool():
+            return "pool"
+        case directories.Source():
+            return "source"
+        case directories.SenderDomain():
+            return "domain"
+        case directories.Node():
+            return "node"
+
+
+def _owner(entry: directories.Change) -> int:
+    match entry:
+        case directories.Bridge() | directories.Pool() | directories.SenderDomain():
+            return entry.account
+        case _:
+            return 0
+
+
+def _name(entry: directories.Change) -> str:
+    return entry.domain if isinstance(entry, directories.SenderDomain) else entry.name
+
+
+def _references(entry: directories.Change) -> list[tuple[str, int]]:
+    match entry:
+        case directories.Bridge():
+            return [("account", entry.account), ("pool", entry.pool)]
+        case directories.Pool() | directories.SenderDomain():
+            return [("account", entry.account)]
+        case directories.Source():
+            return [("pool", entry.pool), *([("node", entry.node)] if entry.node else [])]
+        case directories.Account() | directories.Node():
+            return []
+
+
+def _public(body: str) -> str:
+    found = msgspec.json.decode(body, type=dict[str, object])
+    return msgspec.json.encode({k: v for k, v in found.items() if k not in _SECRETS}).decode()
+
+
+def _of(found: Sequence[directories.Change], kind: type[_T]) -> tuple[_T, ...]:
+    return tuple([entry for entry in found if isinstance(entry, kind)])

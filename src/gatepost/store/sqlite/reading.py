@@ -1,0 +1,273 @@
+"""Reads for one thread with its own connection: committed data only, no snapshot held longer than a call.
+
+Guarantees: bounded by ``limit`` everywhere; lists are read by key, never by offset. Not here: writing.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import apsw
+
+from gatepost.model import address as addresses
+from gatepost.model import directory as directories
+from gatepost.model import event as events
+from gatepost.model import facts as fact_values
+from gatepost.model import message as messages
+from gatepost.model import suppression as suppressions
+from gatepost.store import filters, port, queries
+from gatepost.store.sqlite import connections, directory, floor, names, rows
+
+
+class Reader:
+    """Every read of the port, synchronous."""
+
+    def __init__(self, path: Path) -> None:
+        self.db = connections.open_file(path, write=False)
+        self._sql = queries.statements("read.sql")
+        self._texts = names.Texts(self.db, self._sql["names"])
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.db.close()
+
+    # --- hot reads
+
+    def due(self, lane: int, now_ms: int, limit: int) -> list[messages.Due]:
+        """See the port."""
+        found: list[messages.Due] = []
+        for priority in messages.Priority:
+            bridges = [b for (b,) in self._rows("due_bridges", lane, priority.value, now_ms)]
+            if not bridges or len(found) >= limit:
+                continue
+            share = -(-(limit - len(found)) // len(bridges))
+            turns = [
+                [self._due(row) for row in self._rows("due", lane, priority.value, bridge, now_ms, share)]
+                for bridge in bridges
+            ]
+            for position in range(max(map(len, turns))):
+                found += [turn[position] for turn in turns if position < len(turn)]
+        return found[:limit]
+
+    def _due(self, row: tuple[object, ...]) -> messages.Due:
+        (ident, message, lane, account, bridge, source, priority, next_at, expires, attempts, *rest) = row
+        sender, recipient, key, domain, listed, size, parts, eight_bit, utf8 = rest
+        return messages.Due(
+            id=_int(ident),
+            message=_int(message),
+            lane=_int(lane),
+            account=_int(account),
+            bridge=_int(bridge),
+            source=_int(source),
+            priority=messages.Priority(_int(priority)),
+            next_at=_int(next_at),
+            expires_at=_int(expires),
+            attempts=_int(attempts),
+            sender=_bytes(sender),
+            recipient=str(recipient).encode(),
+            key=str(key),
+            domain=self._texts.of(domain),
+            list=self._texts.of(listed),
+            size=_int(size),
+            parts=_int(parts),
+            eight_bit=bool(eight_bit),
+            utf8=bool(utf8),
+        )
+
+    def bodies(self, wanted: Sequence[int]) -> dict[int, tuple[bytes, ...]]:
+        """See the port."""
+        bound = names.int64s(list(wanted))
+        found = {_int(ident): [_bytes(data)] for ident, data in self._rows("bodies", bound)}
+        for message, part, data in self._rows("body_parts", bound):
+            parts = found.get(_int(message))
+            if parts is not None and len(parts) == part:
+                parts.append(_bytes(data))
+        return {ident: tuple(parts) for ident, parts in found.items()}
+
+    def standing(self, lookups: Sequence[port.Lookup], now_ms: int) -> list[port.Standing]:
+        """See the port."""
+        entries = floor.Floor(self.db, self._sql["suppressions_by_hash"])
+        entries.load((one.key, one.domain) for one in lookups)
+        hashes = [addresses.hash64(one.key) for one in lookups]
+        found = names.json_rows(self.db, self._sql["addresses"], (names.int64s(hashes),))
+        records = {record.key: record for record in map(rows.address_of, found)}
+        return [
+            port.Standing(entries.blocking(one.key, one.domain, one.sender, now_ms), records.get(one.key))
+            for one in lookups
+        ]
+
+    def lane(self, provider: str, source: int) -> int:
+        """The lane's number, or 0 while there is none."""
+        return self._number("lane", provider, source)
+
+    def provider_of(self, domain: str) -> str:
+        """See the port."""
+        for (text,) in self._rows("provider_of", domain):
+            return str(text)
+        return domain
+
+    def directory_version(self) -> int:
+        """See the port."""
+        return self._number("directory_version")
+
+    def directory(self) -> directories.Directory:
+        """See the port."""
+        version = self.directory_version()
+        while True:  # both reads have to see one version; another writer may come between them
+            found = directory.read(version, self._rows("directory_rows"))
+            after = self.directory_version()
+            if after == version:
+                return found
+            version = after
+
+    # --- scans
+
+    def heads(self, slots: Sequence[int]) -> list[port.LaneHead]:
+        """See the port."""
+        wanted = set(slots)
+        return [
+            port.LaneHead(_int(lane), _int(source), str(provider), _int(next_at))
+            for lane, source, provider, next_at in self._rows("heads")
+            if _int(lane) % port.SLOTS in wanted
+        ]
+
+    def suppressions(
+        self, where: filters.Where, after: int, limit: int
+    ) -> list[tuple[int, suppressions.Suppression]]:
+        """See the port."""
+        found = self._filtered("list_suppressions", where, filters.SUPPRESSIONS, (after,), (limit,))
+        return [(_int(row[0]), rows.suppression_of(row)) for row in found]
+
+    def feed(self, after: int, limit: int, where: filters.Where) -> list[events.Event]:
+        """See the port."""
+        found = self._filtered("feed", where, filters.EVENTS, (after,), (limit,))
+        return [rows.event_of(row, self._texts.of) for row in found]
+
+    def last_seq(self) -> int:
+        """See the port."""
+        return self._number("last_seq")
+
+    def message(self, identity: int) -> messages.Message | None:
+        """See the port."""
+        for row in self._rows("message", identity):
+            if identity <= _int(row[0]) + _int(row[20]):
+                return self._message(row)
+        return None
+
+    def _message(self, row: tuple[object, ...]) -> messages.Message:
+        text = self._texts.of
+        return messages.Message(
+            id=_int(row[0]),
+            account=_int(row[1]),
+            bridge=_int(row[2]),
+            pool=_int(row[3]),
+            priority=messages.Priority(_int(row[4])),
+            sender=_bytes(row[5]),
+            sender_domain=text(row[6]),
+            size=_int(row[7]),
+            received_at=_int(row[8]),
+            expires_at=_int(row[9]),
+            message_id=str(row[10]),
+            subject=str(row[11]),
+            list=text(row[12]),
+            campaign=text(row[13]),
+            tags=text(row[14]),
+            metadata=str(row[15]),
+            eight_bit=bool(row[16]),
+            utf8=bool(row[17]),
+            parts=_int(row[18]),
+            peer_ip=text(row[19]),
+        )
+
+    def trace(self, identity: int) -> list[events.Event]:
+        """See the port."""
+        for row in self._rows("message", identity):
+            first, last = _int(row[0]), _int(row[0]) + _int(row[20])
+            if identity <= last:
+                return [rows.event_of(r, self._texts.of) for r in self._rows("trace", first, last)]
+        return []
+
+    def messages_to(self, key: str, limit: int) -> list[int]:
+        """See the port."""
+        return [_int(m) for (m,) in self._rows("messages_to", addresses.hash64(key), limit)]
+
+    def open_delivery(self, identity: int) -> tuple[fact_values.OpenDelivery, str] | None:
+        """See the port."""
+        for row in names.json_rows(self.db, self._sql["open_delivery"], (identity,)):
+            for (reason,) in self._rows("open_reason", identity):
+                return rows.open_of(row, self._texts.of), str(reason or "")
+        return None
+
+    def open_ids(self, where: filters.Where, after: int, limit: int) -> list[int]:
+        """See the port."""
+        found = self._filtered("open_ids", where, filters.OPEN, (after,), (limit,))
+        return [_int(ident) for (ident,) in found]
+
+    def queues(self, where: filters.Where, limit: int) -> list[port.QueueLine]:
+        """See the port."""
+        found = self._filtered("queues", where, filters.OPEN, (), (limit,))
+        return [
+            port.QueueLine(
+                domain=str(domain),
+                source=_int(source),
+                provider=str(provider),
+                queued=_int(queued),
+                held=_int(held),
+                oldest_at=_int(oldest),
+                next_at=_int(next_at),
+            )
+            for domain, source, provider, queued, held, oldest, next_at in found
+        ]
+
+    def ledger(self) -> list[tuple[port.LedgerLine, port.LedgerLine]]:
+        """See the port."""
+        with self.db:
+            kept = {_int(row[0]): [_int(v) for v in row[1:]] for row in self._rows("ledger_kept")}
+            again = {_int(row[0]): [_int(v) for v in row[1:]] for row in self._rows("ledger_recounted")}
+            still = {_int(bridge): _int(count) for bridge, count in self._rows("ledger_open")}
+        nothing = [0, 0, 0, 0, 0]
+        return [
+            (
+                _ledger_line(bridge, kept.get(bridge, nothing), still.get(bridge, 0)),
+                _ledger_line(bridge, again.get(bridge, nothing), still.get(bridge, 0)),
+            )
+            for bridge in sorted({*kept, *again, *still})
+        ]
+
+    def stuck(self, before_ms: int, limit: int) -> list[int]:
+        """See the port."""
+        return [_int(ident) for (ident,) in self._rows("stuck", before_ms, limit)]
+
+    # --- small things
+
+    def _rows(self, statement: str, *bindings: object) -> apsw.Cursor:
+        return self.db.execute(self._sql[statement], bindings)
+
+    def _number(self, statement: str, *bindings: object) -> int:
+        for (value,) in self._rows(statement, *bindings):
+            return _int(value)
+        return 0
+
+    def _filtered(
+        self,
+        statement: str,
+        where: filters.Where,
+        table: filters.Table,
+        before: tuple[int, ...],
+        behind: tuple[int, ...],
+    ) -> apsw.Cursor:
+        clause, values = filters.compose(where, table)
+        sql = self._sql[statement].replace("{where}", clause)
+        return self.db.execute(sql, (*before, *values, *behind))
+
+
+def _ledger_line(bridge: int, totals: Sequence[int], still_open: int) -> port.LedgerLine:
+    accepted, delivered, bounced, rejected, cancelled = totals
+    return port.LedgerLine(bridge, accepted, delivered, bounced, rejected, cancelled, still_open)
+
+
+def _int(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else b""

@@ -1,0 +1,297 @@
+"""Between rows and values: events, suppressions, address records, open deliveries.
+
+Guarantees: what is written comes back equal. Positions follow ``store/sql``; the contract suite's round trips hold them
+together.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from gatepost.model import address as addresses
+from gatepost.model import event as events
+from gatepost.model import facts as fact_values
+from gatepost.model import message as messages
+from gatepost.model import reply as replies
+from gatepost.model import suppression as suppressions
+from gatepost.model import verdict as verdicts
+
+Row = tuple[object, ...]
+Number = Callable[[str], int]
+Text = Callable[[int], str]
+
+_STATES = {s.value: s for s in events.State}
+_OUTCOMES = {o.value: o for o in verdicts.Outcome}
+_FAULTS = {f.value: f for f in verdicts.Fault}
+_CONFIDENCES = {c.value: c for c in verdicts.Confidence}
+_ACTIONS = {a.value: a for a in events.Action}
+_STAGES = {s.value: s for s in replies.Stage}
+
+_encode = msgspec.json.Encoder().encode
+_HOLDS = msgspec.json.Decoder(tuple[tuple[int, int, str, int], ...])
+_REFUSALS = msgspec.json.Decoder(tuple[tuple[int, tuple[str, ...], int, int], ...])
+_SEEN = msgspec.json.Decoder(tuple[tuple[str, int, int], ...])
+
+
+def event_texts(event: events.Event) -> tuple[str, ...]:
+    """Every text of an event that is kept as a number."""
+    return (
+        event.local_ip,
+        event.ehlo,
+        event.provider,
+        event.domain,
+        event.peer_host,
+        event.peer_ip,
+        event.sender_domain,
+        event.list,
+        event.campaign,
+        event.tags,
+        event.category,
+        event.enhanced,
+        event.rule,
+        event.tls,
+        event.scope,
+    )
+
+
+def event_row(event: events.Event, known: dict[str, int]) -> Row:
+    """The values of ``insert_events``; ``known`` has the number of every text of ``event_texts``."""
+    entering = event.state is events.State.QUEUED or event.flags & events.Flag.AT_ACCEPT
+    recipient = event.recipient
+    return (
+        event.at,
+        event.state.value,
+        event.delivery or event.message or None,
+        event.message or None,
+        event.attempt or None,
+        event.account or None,
+        event.bridge or None,
+        event.pool or None,
+        event.source or None,
+        event.node or None,
+        known[event.local_ip] or None,
+        known[event.ehlo] or None,
+        known[event.provider] or None,
+        known[event.domain] or None,
+        known[event.peer_host] or None,
+        known[event.peer_ip] or None,
+        known[event.sender_domain] or None,
+        known[event.list] or None,
+        known[event.campaign] or None,
+        known[event.tags] or None,
+        event.outcome.value if event.outcome is not None else None,
+        known[event.category] or None,
+        event.fault.value or None,
+        event.action.value or None,
+        event.stage.value or None,
+        event.code or None,
+        known[event.enhanced] or None,
+        known[event.rule] or None,
+        event.confidence.value if event.confidence is not None else None,
+        known[event.tls] or None,
+        event.duration_ms or None,
+        event.next_at or None,
+        event.flags.value,
+        known[event.scope] or None,
+        recipient or None,
+        addresses.hash64(key_of(recipient)) if entering and recipient else None,
+        event.detail or None,
+        event.reply or None,
+    )
+
+
+def key_of(recipient: str) -> str:
+    """The normal form of a recipient as an event names it."""
+    if recipient.islower() and '"' not in recipient and recipient.isascii():
+        return recipient
+    try:
+        return addresses.parse(recipient, utf8=True).key
+    except addresses.AddressError:
+        return recipient
+
+
+def event_of(row: tuple[int | str | bytes | None, ...], text: Callable[[object], str]) -> events.Event:
+    """An event from ``SELECT * FROM event``."""
+    number = [value if isinstance(value, int) else 0 for value in row]
+    about, message = number[3], number[4]
+    return events.Event(
+        seq=number[0],
+        at=number[1],
+        state=_STATES[number[2]],
+        delivery=about if about != message else 0,
+        message=message,
+        attempt=number[5],
+        account=number[6],
+        bridge=number[7],
+        pool=number[8],
+        source=number[9],
+        node=number[10],
+        local_ip=text(row[11]),
+        ehlo=text(row[12]),
+        provider=text(row[13]),
+        domain=text(row[14]),
+        peer_host=text(row[15]),
+        peer_ip=text(row[16]),
+        sender_domain=text(row[17]),
+        list=text(row[18]),
+        campaign=text(row[19]),
+        tags=text(row[20]),
+        outcome=_OUTCOMES.get(number[21]),
+        category=text(row[22]),
+        fault=_FAULTS[number[23]],
+        action=_ACTIONS[number[24]],
+        stage=_STAGES[number[25]],
+        code=number[26],
+        enhanced=text(row[27]),
+        rule=text(row[28]),
+        confidence=_CONFIDENCES.get(number[29]),
+        tls=text(row[30]),
+        duration_ms=number[31],
+        next_at=number[32],
+        flags=events.Flag(number[33]),
+        scope=text(row[34]),
+        recipient=str(row[35] or ""),
+        detail=str(row[37] or ""),
+        reply=row[38] if isinstance(row[38], bytes) else b"",
+    )
+
+
+def address_row(record: fact_values.AddressRecord) -> Row:
+    """The values of ``put_addresses``."""
+    return (
+        addresses.hash64(record.key),
+        record.key,
+        record.delivered_at,
+        record.soft_count,
+        record.unknown_count,
+        record.soft_first_at,
+        record.soft_last_at,
+        record.hard_at,
+        _encode([(h.account, h.until, h.category, h.probe_at) for h in record.holds]).decode()
+        if record.holds
+        else None,
+        _encode([(r.bridge, r.campaigns, r.first_at, r.last_at) for r in record.refusals]).decode()
+        if record.refusals
+        else None,
+    )
+
+
+def address_of(row: list[object]) -> fact_values.AddressRecord:
+    """A record from one row of ``addresses``."""
+    key, delivered_at, soft, unknown, first, last, hard_at, holds, refusals = row
+    return fact_values.AddressRecord(
+        key=str(key),
+        delivered_at=_int(delivered_at),
+        soft_count=_int(soft),
+        unknown_count=_int(unknown),
+        soft_first_at=_int(first),
+        soft_last_at=_int(last),
+        hard_at=_int(hard_at),
+        holds=tuple(fact_values.Hold(*h) for h in _HOLDS.decode(holds)) if isinstance(holds, str) else (),
+        refusals=tuple(fact_values.Refusals(*r) for r in _REFUSALS.decode(refusals))
+        if isinstance(refusals, str)
+        else (),
+    )
+
+
+_PRIORITIES = {p.value: p for p in messages.Priority}
+_STATUSES = {s.value: s for s in messages.Status}
+
+
+def open_of(row: list[object], text: Callable[[object], str]) -> fact_values.OpenDelivery:
+    """An open delivery from one row of ``facts``."""
+    recipient = str(row[10])
+    seen = row[21]
+    return fact_values.OpenDelivery(
+        id=_int(row[0]),
+        message=_int(row[1]),
+        account=_int(row[2]),
+        bridge=_int(row[3]),
+        pool=_int(row[4]),
+        source=_int(row[5]),
+        lane=_int(row[6]),
+        provider=text(row[7]),
+        priority=_PRIORITIES[_int(row[8])],
+        status=_STATUSES[_int(row[9])],
+        recipient=recipient,
+        key=recipient if row[11] is None else str(row[11]),
+        domain=text(row[12]),
+        sender_domain=text(row[13]),
+        list=text(row[14]),
+        campaign=text(row[15]),
+        tags=text(row[16]),
+        received_at=_int(row[17]),
+        expires_at=_int(row[18]),
+        next_at=_int(row[19]),
+        attempts=_int(row[20]),
+        seen=tuple(fact_values.Seen(*s) for s in _SEEN.decode(seen)) if isinstance(seen, str) else (),
+        last_category=str(row[22] or ""),
+        last_reply=bytes.fromhex(str(row[23] or "")),
+    )
+
+
+def seen_text(seen: tuple[fact_values.Seen, ...]) -> str | None:
+    """What ``Seen`` is kept as."""
+    return _encode([(s.category, s.first_at, s.count) for s in seen]).decode() if seen else None
+
+
+def suppression_row(entry: suppressions.Suppression, event: int) -> Row:
+    """The values of ``insert_suppression``; ``event``: the seq of its cause."""
+    return (
+        suppressions.hash_of(entry.kind, entry.target),
+        entry.kind.value,
+        entry.target,
+        entry.scope.value,
+        entry.owner,
+        entry.list,
+        entry.standing.value,
+        entry.reason,
+        entry.category,
+        entry.rule,
+        entry.rule_version,
+        entry.reply,
+        entry.created_at,
+        entry.last_at,
+        entry.expires_at,
+        entry.delivery,
+        entry.event or event,
+        entry.account,
+        entry.bridge,
+        entry.incident,
+        entry.note,
+    )
+
+
+_KINDS = {k.value: k for k in suppressions.Kind}
+_SCOPES = {s.value: s for s in suppressions.Scope}
+_STANDINGS = {s.value: s for s in suppressions.Standing}
+
+
+def suppression_of(row: tuple[int | str | bytes, ...]) -> suppressions.Suppression:
+    """An entry from a row that begins with its id."""
+    return suppressions.Suppression(
+        kind=_KINDS[_int(row[1])],
+        target=str(row[2]),
+        scope=_SCOPES[_int(row[3])],
+        owner=_int(row[4]),
+        list=str(row[5]),
+        standing=_STANDINGS[_int(row[6])],
+        reason=str(row[7]),
+        category=str(row[8]),
+        rule=str(row[9]),
+        rule_version=_int(row[10]),
+        reply=row[11] if isinstance(row[11], bytes) else b"",
+        created_at=_int(row[12]),
+        last_at=_int(row[13]),
+        expires_at=_int(row[14]),
+        delivery=_int(row[15]),
+        event=_int(row[16]),
+        account=_int(row[17]),
+        bridge=_int(row[18]),
+        incident=_int(row[19]),
+        note=str(row[20]),
+    )
+
+
+def _int(value: object) -> int:
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,152 @@
+"""One transaction: what all its jobs add is gathered and written in as few statements as possible before the commit.
+
+Guarantees: events get consecutive ``seq`` numbers in the order they were added; counters and the ledger change in the
+same commit as the events they count. Used by the writer's thread alone.
+"""
+
+import apsw
+
+from gatepost.model import event as events
+from gatepost.store import queries
+from gatepost.store.sqlite import names, rows
+
+_PROVIDERS = 2_000  # Providers that are counted by name; beyond it they count as ``other`` (design.md §4)
+_MINUTE_MS = 60_000
+
+ACCEPTED, DELIVERED, BOUNCED, REJECTED, CANCELLED = range(5)
+
+
+class Transaction:
+    """The writer's connection while a group is written. ``now_ms``: the time of the transaction."""
+
+    def __init__(self, db: apsw.Connection, writer: int) -> None:
+        self.db = db
+        self.sql = queries.statements("write.sql")
+        self._many = {
+            name: queries.rows(self.sql[name])
+            for name in (
+                "insert_events",
+                "insert_messages",
+                "insert_bodies",
+                "insert_parts",
+                "insert_deliveries",
+                "put_addresses",
+                "add_counters",
+                "add_ledger",
+                "assign_slots",
+            )
+        }
+        self.names = names.Names(db, self.sql)
+        self.texts = names.Texts(db, queries.statements("read.sql")["names"])
+        self.now_ms = 0
+        self._writer = writer
+        self._seq = 0
+        self._events: list[events.Event] = []
+        self._rows: dict[str, list[rows.Row]] = {}
+        self._ledger: dict[int, list[int]] = {}
+        self._providers: set[str] = set()
+
+    def begin(self, now_ms: int) -> None:
+        """Start; the caller holds the file lock."""
+        self.now_ms = now_ms
+        self._events = []
+        self._rows = {}
+        self._ledger = {}
+        self.db.execute("BEGIN IMMEDIATE")
+        self._seq = self.value("last_seq") or 0
+
+    def commit(self) -> None:
+        """End well: everything is on disk when this returns."""
+        self.db.execute("COMMIT")
+        self.names.committed()
+
+    def rollback(self) -> None:
+        """End as if nothing had been."""
+        self.names.rolled_back()
+        self.texts.forget()
+        if self.db.in_transaction:
+            self.db.execute("ROLLBACK")
+
+    def add_event(self, event: events.Event) -> int:
+        """The event's seq."""
+        self._events.append(event)
+        return self._seq + len(self._events)
+
+    def add_row(self, statement: str, row: rows.Row) -> None:
+        """One more row for a statement of many."""
+        found = self._rows.get(statement)
+        if found is None:
+            self._rows[statement] = [row]
+        else:
+            found.append(row)
+
+    def add_ledger(self, bridge: int, column: int, count: int = 1) -> None:
+        """Count recipients of a Bridge in one of the ledger's columns."""
+        line = self._ledger.get(bridge)
+        if line is None:
+            line = self._ledger[bridge] = [0, 0, 0, 0, 0]
+        line[column] += count
+
+    def execute(self, statement: str, *bindings: object) -> apsw.Cursor:
+        """Run a named statement."""
+        return self.db.execute(self.sql[statement], bindings)
+
+    def value(self, statement: str, *bindings: object) -> int | None:
+        """The number in the first column of the first row; None for NULL or no row."""
+        for found, *_ in self.execute(statement, *bindings):
+            return found if isinstance(found, int) else None
+        return None
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        if self._events:
+            self._write_events()
+        for statement, found in self._rows.items():
+            names.insert_rows(self.db, self._many[statement], found)
+        self._rows = {}
+        if self._ledger:
+            lines: list[rows.Row] = [
+                (bridge, self._writer, *self._ledger[bridge]) for bridge in sorted(self._ledger)
+            ]
+            names.insert_rows(self.db, self._many["add_ledger"], lines)
+            self._ledger = {}
+
+    def _write_events(self) -> None:
+        found = self._events
+        self._seq += len(found)
+        self._events = []
+        texts: set[str] = set()
+        for event in found:
+            texts.update(rows.event_texts(event))
+        texts.add("other")
+        self.names.learn(texts)
+        number = self.names.known
+        names.insert_rows(self.db, self._many["insert_events"], [rows.event_row(e, number) for e in found])
+        counted: dict[tuple[int, ...], int] = {}
+        for event in found:
+            key = self._counter(event, number)
+            counted[key] = counted.get(key, 0) + 1
+        names.insert_rows(
+            self.db, self._many["add_counters"], [(*key, counted[key]) for key in sorted(counted)]
+        )
+
+    def _counter(self, event: events.Event, number: dict[str, int]) -> tuple[int, ...]:
+        provider = event.provider
+        if provider not in self._providers:
+            if len(self._providers) < _PROVIDERS:
+                self._providers.add(provider)
+            else:
+                provider = "other"
+        return (
+            event.at // _MINUTE_MS,
+            self._writer,
+            event.account,
+            event.bridge,
+            event.source,
+            number[provider],
+            number[event.sender_domain],
+            number[event.list],
+            event.state.value,
+            event.outcome.value if event.outcome is not None else 0,
+            number[event.category],
+        )

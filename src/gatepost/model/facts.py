@@ -3,7 +3,7 @@
 import msgspec
 
 from gatepost.model import message as messages
-from gatepost.model import suppression as suppressions
+from gatepost.model import suppression as suppression_values
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -84,4 +84,4 @@ class Facts(msgspec.Struct, frozen=True):
 
     delivery: OpenDelivery
     address: AddressRecord
-    suppressions: tuple[suppressions.Suppression, ...] = ()
+    suppressions: tuple[suppression_values.Suppression, ...] = ()

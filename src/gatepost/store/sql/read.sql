@@ -38,7 +38,7 @@ WITH RECURSIVE head (id) AS (
     ORDER BY n.lane, n.priority, n.bridge, n.next_at LIMIT 1)
   FROM head JOIN delivery d ON d.id = head.id)
 SELECT d.lane, l.source, n.text, min(d.next_at)
-FROM head JOIN delivery d ON d.id = head.id JOIN lane l ON l.id = d.lane JOIN name n ON n.id = l.provider
+FROM head JOIN delivery d ON d.id = head.id LEFT JOIN lane l ON l.id = d.lane LEFT JOIN name n ON n.id = l.provider
 GROUP BY d.lane;
 
 -- bodies
@@ -89,7 +89,7 @@ SELECT json_group_array(json_array(
   d.id, d.message, m.account, d.bridge, m.pool, d.source, d.lane, l.provider, d.priority, d.status,
   d.recipient, d.key, d.domain, m.sender_domain, m.list, m.campaign, m.tags, m.received_at, m.expires_at,
   d.next_at, d.attempts, d.seen, d.last_category, hex(d.last_reply), m.recipients, m.parts))
-FROM delivery d JOIN message m ON m.id = d.message JOIN lane l ON l.id = d.lane
+FROM delivery d JOIN message m ON m.id = d.message LEFT JOIN lane l ON l.id = d.lane
 WHERE d.id = ?;
 
 -- open_reason
@@ -103,7 +103,7 @@ SELECT n.text, d.source, p.text, sum(d.status = 0), sum(d.status = 2), min(m.rec
 FROM delivery d
 JOIN message m ON m.id = d.message
 JOIN name n ON n.id = d.domain
-JOIN lane l ON l.id = d.lane
+LEFT JOIN lane l ON l.id = d.lane
 JOIN name p ON p.id = l.provider
 WHERE {where}
 GROUP BY d.domain, d.source, l.provider

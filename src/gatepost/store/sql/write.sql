@@ -51,7 +51,7 @@ SELECT json_group_array(json_array(
   d.next_at, d.attempts, d.seen, d.last_category, hex(d.last_reply), m.recipients, m.parts))
 FROM delivery d
 JOIN message m ON m.id = d.message
-JOIN lane l ON l.id = d.lane
+LEFT JOIN lane l ON l.id = d.lane
 WHERE d.id IN carray(?);
 
 -- epochs: of every slot, in order.

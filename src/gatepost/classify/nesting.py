@@ -1,0 +1,49 @@
+"""A reply that quotes another server's: where the quoted one starts, and what it is.
+
+Guarantees: linear; a quotation is recognised only by a phrase that introduces one ("said: 550 …"), never by a number in
+the text. Not here: which of the two counts (``classifier``).
+"""
+
+import re
+
+import msgspec
+
+from gatepost.classify import folding
+
+_QUOTE = re.compile(
+    r"(?:\bsaid(?: after| in reply to)?[^:]{0,40}: ?|\bsaid |did not like our [a-z: ]{2,20}: ?|\brespon(?:ded|se|se was)(?: with)?:? "
+    r"|\bre(?:turned|plied)(?: with)?(?: error)?:? |\bsmtp; ?|\berror from (?:remote|upstream)[a-z ]{0,30}: ?"
+    r"|\b(?:remote|upstream|destination)[a-z ]{0,30}(?:error|failure|response): ?)"
+    r"[\"'<\[(]{0,2}(?P<code>[45][0-9][0-9])[ \-](?P<enhanced>[45]\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9.]))?"
+)
+_OF_SENDER = re.compile(
+    r"\bsender (?:address )?(?:rejected|verif|callout|callback|check|unknown|invalid)|\bcall(?:out|back) "
+    r"|\bverif\w{0,8} (?:the )?(?:sender|return.path|mail from)|\breturn.path\b|\bmail from\b"
+)
+
+
+class Nested(msgspec.Struct, frozen=True):
+    """The quoted reply; ``start`` is where its text begins in the outer text."""
+
+    folded: folding.Folded
+    start: int
+
+
+def speaks_of_sender(outer: folding.Folded, start: int) -> bool:
+    """Whether the words in front of the quotation are about our sender's address (a sender verification)."""
+    return _OF_SENDER.search(outer.key, 0, start) is not None
+
+
+def unwrap(outer: folding.Folded) -> Nested | None:
+    """The innermost quoted reply, or None where nothing is quoted."""
+    last = None
+    for found in _QUOTE.finditer(outer.key):
+        last = found
+    if last is None:
+        return None
+    start = last.end()
+    while start < len(outer.plain) and outer.plain[start] == " ":
+        start += 1
+    plain = outer.plain[start:]
+    enhanced = last["enhanced"] or folding.find_enhanced(plain)
+    return Nested(folding.Folded(int(last["code"]), enhanced, plain, outer.key[start:]), start)

@@ -1,0 +1,116 @@
+"""The grammar of MAIL, RCPT and EHLO: read by the server's side, written by the client's.
+
+Guarantees: what is read has a parsed address or none; a refusal is the whole reply, and repeats no byte of the input.
+What is written holds no CR, LF or NUL: else LocalProtocolError, before a byte goes out.
+Not here: whether the command is legal now (``states``).
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from gatepost.model import address as addresses
+from gatepost.smtp import events, replies, states
+
+_SIZE_DIGITS: Final = 20  # RFC 1870 §5
+_PATH = rb' ?<([^<>"]*|(?:[^<>"\\]|"(?:[^"\\]|\\.)*")*)>( [ -~]*)?'
+_MAIL = re.compile(rb"(?i:FROM):" + _PATH)
+_RCPT = re.compile(rb"(?i:TO):" + _PATH)
+_HELLO = re.compile(
+    rb"[!-~\x80-\xff]{1,255}"
+)  # what clients say here is often no host name; it only gets recorded
+
+
+def hello(argument: bytes) -> bytes | None:
+    """The name that a client gives itself, or None when it is missing or cannot be recorded."""
+    return argument if _HELLO.fullmatch(argument) else None
+
+
+def mail(argument: bytes, max_size: int) -> events.MailGiven | bytes:
+    """``FROM:<path> [parameters]``, or the refusing reply (RFC 5321 §4.1.1.2, RFC 1870, RFC 6152, RFC 6531)."""
+    found = _MAIL.fullmatch(argument)
+    if found is None:
+        return replies.BAD_MAIL
+    path, tail = found.groups()
+    size = 0
+    body_8bit = smtputf8 = False
+    if tail:
+        parameters = _parameters(tail)
+        if isinstance(parameters, bytes):
+            return parameters
+        size = int(parameters.get(b"SIZE", 0))
+        body_8bit = parameters.get(b"BODY", b"").upper() == b"8BITMIME"
+        smtputf8 = b"SMTPUTF8" in parameters
+        if 0 < max_size < size:
+            return replies.TOO_BIG
+    if not path:
+        return events.MailGiven(None, size, body_8bit, smtputf8)
+    sender = _address(path, "5.1.7", smtputf8=smtputf8)
+    if isinstance(sender, bytes):
+        return sender
+    return events.MailGiven(sender, size, body_8bit, smtputf8)
+
+
+def rcpt(argument: bytes, hostname: str, *, smtputf8: bool) -> events.RcptGiven | bytes:
+    """``TO:<path>``, or the refusing reply; ``<postmaster>`` is the host's own (RFC 5321 §4.5.1)."""
+    found = _RCPT.fullmatch(argument)
+    if found is None:
+        return replies.BAD_RCPT
+    path, tail = found.groups()
+    if tail and tail.strip():
+        return replies.UNKNOWN_PARAMETER
+    if path.lower() == b"postmaster":
+        path += b"@" + hostname.encode()
+    address = _address(path, "5.1.3", smtputf8=smtputf8)
+    return address if isinstance(address, bytes) else events.RcptGiven(address)
+
+
+def _address(path: bytes, enhanced: str, *, smtputf8: bool) -> addresses.Address | bytes:
+    if not smtputf8 and not path.isascii():
+        return replies.NEEDS_SMTPUTF8
+    try:
+        return addresses.parse(path, utf8=smtputf8)
+    except addresses.AddressError as error:
+        return replies.build(501, enhanced, f"Malformed address: {error.problem}")
+
+
+def _parameters(tail: bytes) -> dict[bytes, bytes] | bytes:
+    """MAIL's parameters by upper-case keyword, each checked, or the refusing reply."""
+    found: dict[bytes, bytes] = {}
+    for word in tail.split():
+        name, equals, value = word.partition(b"=")
+        name = name.upper()
+        if name in found:
+            return replies.BAD_PARAMETER
+        match name:
+            case b"SIZE":
+                well_formed = value.isdigit() and len(value) <= _SIZE_DIGITS
+            case b"BODY":
+                well_formed = value.upper() in (b"7BIT", b"8BITMIME")
+            case b"SMTPUTF8":
+                well_formed = not equals
+            case b"AUTH":  # RFC 4954 §5: taken by whoever announces AUTH; we trust none but the session's own
+                well_formed = bool(value)
+            case _:
+                return replies.UNKNOWN_PARAMETER
+        if not well_formed:
+            return replies.BAD_PARAMETER
+        found[name] = value
+    return found
+
+
+def write_mail(sender: bytes, parameters: Sequence[bytes] = ()) -> bytes:
+    """MAIL's line, CRLF included."""
+    return b"MAIL FROM:<%s>%s\r\n" % (sender, b"".join([b" " + word for word in parameters]))
+
+
+def write_rcpts(recipients: Sequence[bytes]) -> bytes:
+    """One RCPT line for each, CRLF included."""
+    return b"RCPT TO:<" + b">\r\nRCPT TO:<".join(recipients) + b">\r\n"
+
+
+def check(block: bytes, count: int) -> bytes:
+    """The block itself, if it holds that many lines and no more. Raises LocalProtocolError (faults.md B06)."""
+    if block.count(b"\n") != count or block.count(b"\r") != count or b"\0" in block:
+        raise states.LocalProtocolError("an address with CR, LF or NUL was to be sent")
+    return block

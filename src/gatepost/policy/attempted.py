@@ -1,0 +1,186 @@
+"""The settlement of an attempt that did not deliver.
+
+Guarantees: a bounce and its suppression are in one Settlement; a delivery that goes on keeps, per category, when its
+first such reply came and how many there were, and its last real reply; no reply text changes anything but its own
+delivery, its address's record and, where it is about the recipient, the suppressions.
+"""
+
+import msgspec
+
+from gatepost.model import event as events
+from gatepost.model import facts as fact_values
+from gatepost.model import result as results
+from gatepost.model import settlement as settlements
+from gatepost.model import suppression as suppressions
+from gatepost.model import verdict as verdicts
+from gatepost.policy import categories, decide, ending, escalate, provenance, remember, retry, suppress
+from gatepost.policy import terms as term_values
+
+Action = events.Action
+Flag = events.Flag
+Outcome = verdicts.Outcome
+
+# No fact says yet whether the provider took this Bridge's other mail: refusals are remembered and suppress nobody.
+_OTHERS_TAKEN = False
+
+
+class _Case(msgspec.Struct, frozen=True):
+    """One attempt on its way through the functions below. seen: with this reply in it, its category first."""
+
+    result: results.Attempted
+    facts: fact_values.Facts
+    now: int
+    jitter: float
+    terms: term_values.Terms
+    rule: term_values.Rule
+    seen: tuple[fact_values.Seen, ...]
+    decision: decide.Decision
+
+
+def settle(
+    result: results.Attempted,
+    facts: fact_values.Facts,
+    now_ms: int,
+    jitter: float,
+    terms: term_values.Terms,
+) -> settlements.Settlement:
+    """What follows from a reply that is not a delivery."""
+    rule = terms.rules[result.verdict.category]
+    seen = retry.note(facts.delivery.seen, rule.word, now_ms)
+    decision = decide.action(result, rule, seen[0], now_ms, terms)
+    case = _Case(result, facts, now_ms, jitter, terms, rule, seen, decision)
+    match decision.action:
+        case Action.SUPPRESS:
+            return _suppressed(case)
+        case Action.FAIL | Action.NONE:
+            return _failed(case)
+        case Action.RESPLIT:
+            return _resplit(case)
+        case Action.RETRY | Action.HOLD:
+            return _again(case)
+
+
+def _suppressed(case: _Case) -> settlements.Settlement:
+    """Dead: bounced, and not written to any more, at once."""
+    facts, result = case.facts, case.result
+    entry = suppress.of_hard(result, facts, case.now, case.rule, case.terms)
+    bounced = _bounced(case)
+    record = facts.address
+    if case.rule.kind is suppressions.Kind.ADDRESS and case.rule.scope in {None, suppressions.Scope.INSTANCE}:
+        record = remember.hard(record, case.now)
+    told = (bounced,) if entry is None else (bounced, provenance.suppressed(bounced, entry))
+    return settlements.Settlement(
+        ending=settlements.Ending.BOUNCED,
+        reschedule=None,
+        events=told,
+        address=None if record is facts.address else record,
+        suppress=() if entry is None else (entry,),
+    )
+
+
+def _failed(case: _Case) -> settlements.Settlement:
+    """A final no to this message: the address is kept."""
+    facts, delivery = case.facts, case.facts.delivery
+    bounced = _bounced(case)
+    record = remember.probed(facts.address, delivery, case.now)
+    told: tuple[events.Event, ...] = (bounced,)
+    written: tuple[suppressions.Suppression, ...] = ()
+    if case.rule.escalates is categories.Escalates.REFUSED:
+        record, entry = escalate.refused(record, delivery, case.now, case.terms, others_taken=_OTHERS_TAKEN)
+        if entry is not None and not suppress.stands(facts, entry, case.now):
+            entry = _caused(entry, case)
+            told, written = (bounced, provenance.suppressed(bounced, entry)), (entry,)
+    return settlements.Settlement(
+        ending=settlements.Ending.BOUNCED,
+        reschedule=None,
+        events=told,
+        address=None if record is facts.address else record,
+        suppress=written,
+    )
+
+
+def _resplit(case: _Case) -> settlements.Settlement:
+    """Too many at once: this recipient goes on now, in a smaller group."""
+    if case.facts.delivery.expires_at <= case.now:
+        return ending.of_attempt(case.result, case.facts, case.facts.address, case.now, case.terms)
+    return _deferred(case, case.now, case.facts.address)
+
+
+def _again(case: _Case) -> settlements.Settlement:
+    """Tried again later, unless the window or the lifetime is over."""
+    result, delivery = case.result, case.facts.delivery
+    mine = case.seen[0]
+    turn = retry.Turn(
+        count=mine.count,
+        first_at=mine.first_at,
+        code=result.reply.code,
+        hint=round(result.verdict.hint * 1000 * case.terms.scale),
+    )
+    due = retry.next_try(turn, case.rule, delivery.expires_at, case.now, case.jitter)
+    record = _held(case, due)
+    if due is None:
+        return ending.of_attempt(result, case.facts, record, case.now, case.terms)
+    return _deferred(case, due, record)
+
+
+def _held(case: _Case, due: int | None) -> fact_values.AddressRecord:
+    """The address's record: bulk mail to it waits for this delivery's next answer, or for as long as a hold may last."""
+    record, delivery = case.facts.address, case.facts.delivery
+    if not case.rule.holds_address or case.result.in_doubt or case.decision.outcome is not Outcome.SOFT:
+        return remember.probed(record, delivery, case.now)
+    until = case.now + case.terms.hold
+    if due is not None:
+        until = min(until, due)
+    return remember.held(record, delivery, until, case.rule.word, case.now)
+
+
+def _deferred(case: _Case, due: int, record: fact_values.AddressRecord) -> settlements.Settlement:
+    delivery, reply = case.facts.delivery, case.result.reply
+    told = provenance.Told(
+        state=events.State.DEFERRED,
+        outcome=case.decision.outcome,
+        category=case.rule.word,
+        action=case.decision.action,
+        next_at=due,
+        flags=_flags(case),
+    )
+    keep = not reply.code and ending.is_real(delivery.last_reply)
+    return settlements.Settlement(
+        ending=None,
+        reschedule=settlements.Reschedule(
+            next_at=due,
+            attempts=delivery.attempts + 1,
+            seen=case.seen,
+            last_category=delivery.last_category if keep else case.rule.word,
+            last_reply=delivery.last_reply if keep else reply.raw,
+            reason=case.rule.word,
+        ),
+        events=(provenance.attempted(told, case.result, delivery, case.now),),
+        address=None if record is case.facts.address else record,
+    )
+
+
+def _bounced(case: _Case) -> events.Event:
+    told = provenance.Told(
+        state=events.State.BOUNCED,
+        outcome=case.decision.outcome,
+        category=case.rule.word,
+        action=case.decision.action,
+        flags=_flags(case),
+    )
+    return provenance.attempted(told, case.result, case.facts.delivery, case.now)
+
+
+def _flags(case: _Case) -> Flag:
+    return Flag.POSSIBLE_DUPLICATE if case.result.in_doubt else Flag.NONE
+
+
+def _caused(entry: suppressions.Suppression, case: _Case) -> suppressions.Suppression:
+    verdict = case.result.verdict
+    return msgspec.structs.replace(
+        entry,
+        category=case.rule.word,
+        rule=verdict.rule,
+        rule_version=verdict.rule_version,
+        reply=case.result.reply.raw,
+    )

@@ -1,0 +1,104 @@
+"""What one reply leads to: the action, and the outcome as it stands after everything that tempers a reply.
+
+Guarantees: no 4xx ends a message at its first reply unless its text says that retrying will not succeed; nothing but a
+hard verdict suppresses, unless an operator insists; codes alone never suppress where the reply may speak of us
+(quoting us, before RCPT, after DATA: faults.md P9); an attempt in doubt is tried again.
+Not here: when (``retry``), and what is written (``attempted``).
+"""
+
+import msgspec
+
+from gatepost.model import event as events
+from gatepost.model import facts as fact_values
+from gatepost.model import reply as replies
+from gatepost.model import result as results
+from gatepost.model import verdict as verdicts
+from gatepost.policy import terms as term_values
+
+Action = events.Action
+Outcome = verdicts.Outcome
+
+# Where a no speaks of us or of the message, whatever its code (taxonomy of replies by stage).
+_NOT_ABOUT_RECIPIENTS = frozenset(
+    {
+        replies.Stage.CONNECT,
+        replies.Stage.GREETING,
+        replies.Stage.EHLO,
+        replies.Stage.STARTTLS,
+        replies.Stage.AUTH,
+        replies.Stage.MAIL,
+        replies.Stage.DATA,
+        replies.Stage.DOT,
+    }
+)
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What is done, and what the reply meant in the end."""
+
+    action: Action
+    outcome: Outcome
+
+
+def action(
+    result: results.Attempted,
+    rule: term_values.Rule,
+    seen: fact_values.Seen,
+    now_ms: int,
+    terms: term_values.Terms,
+) -> Decision:
+    """The action for a reply that is not a delivery; ``seen``: its category on this delivery, this reply included."""
+    if result.in_doubt:
+        return Decision(Action.RETRY, Outcome.SOFT)
+    if terms.literal and result.reply.code >= 500:
+        return Decision(Action.SUPPRESS, result.verdict.outcome)
+    if rule.action is Action.RESPLIT and seen.count > terms.resplits:
+        return Decision(Action.RETRY, result.verdict.outcome)
+    return _by_rule(result, rule, seen, now_ms)
+
+
+def _by_rule(
+    result: results.Attempted, rule: term_values.Rule, seen: fact_values.Seen, now_ms: int
+) -> Decision:
+    outcome = result.verdict.outcome
+    match rule.action:
+        case Action.SUPPRESS:
+            return _suppressing(result, rule)
+        case Action.FAIL:
+            return Decision(Action.RETRY if _may_pass(result) else Action.FAIL, outcome)
+        case Action.RESPLIT:
+            return Decision(Action.RESPLIT, outcome)
+        case Action.RETRY | Action.HOLD:
+            return _waiting(result, rule, seen, now_ms)
+        case Action.NONE:  # a word of our own, that no rule should give a reply: the code decides
+            return Decision(Action.FAIL if result.reply.code >= 500 else Action.RETRY, outcome)
+
+
+def _suppressing(result: results.Attempted, rule: term_values.Rule) -> Decision:
+    verdict = result.verdict
+    if verdict.outcome is not Outcome.HARD and not rule.insisted:
+        return Decision(Action.RETRY if _may_pass(result) else Action.FAIL, verdict.outcome)
+    weak = verdict.quotes_us or result.reply.stage in _NOT_ABOUT_RECIPIENTS
+    if weak and not verdict.explicit and not rule.insisted:
+        return Decision(Action.RETRY if _may_pass(result) else Action.FAIL, Outcome.REJECTION)
+    if _may_pass(result):
+        return Decision(Action.RETRY, Outcome.SOFT)
+    return Decision(Action.SUPPRESS, verdict.outcome)
+
+
+def _waiting(
+    result: results.Attempted, rule: term_values.Rule, seen: fact_values.Seen, now_ms: int
+) -> Decision:
+    verdict = result.verdict
+    patient = rule.then is Action.NONE or (
+        seen.count < rule.patience_replies or now_ms - seen.first_at < rule.patience
+    )
+    if not patient:
+        return Decision(rule.then, Outcome.HARD if rule.then is Action.SUPPRESS else Outcome.REJECTION)
+    if verdict.never and verdict.category is verdicts.Category.UNKNOWN_TEMPORARY:
+        return Decision(Action.FAIL, Outcome.REJECTION)  # its own words are all that is known of it
+    return Decision(rule.action, verdict.outcome)
+
+
+def _may_pass(result: results.Attempted) -> bool:
+    return 400 <= result.reply.code < 500 and not result.verdict.never

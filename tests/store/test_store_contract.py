@@ -11,6 +11,7 @@ from gatepost import errors
 from gatepost.model import address as addresses
 from gatepost.model import directory as directories
 from gatepost.model import event as events
+from gatepost.model import ids
 from gatepost.model import message as messages
 from gatepost.model import result as results
 from gatepost.model import suppression as suppressions
@@ -205,7 +206,7 @@ async def test_events_come_back_as_they_were_told(store: port.Store) -> None:
     assert [e.seq for e in told] == [1, 2]
     assert told[1].recipient == "ann@rcpt.test"
     for kept, given in zip(told, (submission.received, *submission.queued), strict=True):
-        assert events.msgspec.structs.replace(kept, seq=0) == given
+        assert msgspec.structs.replace(kept, seq=0) == given
 
 
 async def test_the_feed_can_be_filtered(store: port.Store) -> None:
@@ -262,8 +263,8 @@ async def test_one_bad_item_harms_no_other_of_its_group(store: port.Store) -> No
 
 async def test_large_bodies_keep_their_parts_in_order_until_the_end(store: port.Store) -> None:
     submission = values.Maker().submission("a@rcpt.test")
-    message = events.msgspec.structs.replace(submission.message, parts=3)
-    submission = events.msgspec.structs.replace(submission, message=message)
+    message = msgspec.structs.replace(submission.message, parts=3)
+    submission = msgspec.structs.replace(submission, message=message)
     await store.put_parts(message.id, 1, [b"one", b"two"])
     await store.put_parts(message.id, 3, [b"three"])
     await accept(store, submission)
@@ -349,7 +350,7 @@ async def test_worker_numbers_are_not_given_twice(pair: tuple[port.Store, port.S
 async def test_the_floor_of_ids_is_above_everything_accepted(store: port.Store) -> None:
     accepted = await accept(store, values.Maker().submission("a@rcpt.test"))
     assignment = await store.assign(await store.lease_worker(), [1])
-    assert values.ids.IdMaker(assignment.worker, assignment.floor_ms).take(0) > accepted.message
+    assert ids.IdMaker(assignment.worker, assignment.floor_ms).take(0) > accepted.message
 
 
 async def test_the_directory_is_changed_whole_or_not_at_all(pair: tuple[port.Store, port.Store]) -> None:

@@ -17,6 +17,7 @@ from gatepost.model import reply as replies
 from gatepost.smtp import auth, commands, data, events, extensions, lines, states
 
 NEED_DATA = states.NEED_DATA
+Signal = states.Signal
 Ready = events.Ready
 StartTlsWanted = events.StartTlsWanted
 TransactionDone = events.TransactionDone

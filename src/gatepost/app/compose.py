@@ -1,0 +1,97 @@
+"""Puts a process together from settings: the store, the classifier, the decision, the parts of a worker.
+
+The only module that names the store's adapter. Guarantees: what is wrong with files is a BadInput that names them.
+"""
+
+import importlib.resources
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from gatepost import clock as clocks
+from gatepost import config, errors
+from gatepost.classify import classifier as classifiers
+from gatepost.classify import rules
+from gatepost.ingest import credentials
+from gatepost.model import facts as fact_values
+from gatepost.model import result as results
+from gatepost.model import settlement as settlements
+from gatepost.policy import settings as policy_settings
+from gatepost.policy import settle, terms
+from gatepost.store import port, sqlite
+
+PEPPER = "pepper"  # the key under which secrets are kept; beside the store, not in it
+
+
+async def open_store(settings: config.Settings, worker: int | None) -> port.Store:
+    """The store of these settings. worker: the number leased by the parent; None for the parent and commands."""
+    data_dir = Path(settings.data_dir)
+    _check_owner(data_dir)
+    return await sqlite.open_store(data_dir, COMMANDS if worker is None else worker)
+
+
+COMMANDS = 511  # the writer's number of commands and the parent, which accept no mail
+
+
+def rule_files(extra: Path | None = None) -> dict[str, bytes]:
+    """The shipped rule files, and an operator's own above them."""
+    folder = importlib.resources.files("gatepost.classify") / "data"
+    found = {item.name: item.read_bytes() for item in folder.iterdir() if item.name.endswith(".toml")}
+    if extra is not None:
+        for path in sorted(extra.glob("*.toml")):
+            found[str(path)] = path.read_bytes()
+    return found
+
+
+def build_classifier() -> classifiers.Classifier:
+    """The classifier with the shipped rules."""
+    return classifiers.Classifier(rules.load(rule_files()))
+
+
+def build_decide(
+    settings: policy_settings.PolicySettings, rand: Callable[[], float] = random.random
+) -> port.Decide:
+    """The decision that the store asks for each Result: policy, with jitter drawn anew each time."""
+    fixed = terms.of(settings)
+
+    def decide(result: results.Result, facts: fact_values.Facts, now_ms: int) -> settlements.Settlement:
+        return settle.settle(result, facts, now_ms, rand(), fixed)
+
+    return decide
+
+
+def pepper(settings: config.Settings) -> bytes:
+    """The installation's own key, made by ``gatepost init``. Raises BadInput."""
+    path = Path(settings.data_dir) / PEPPER
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise errors.BadInput(
+            str(path), f"cannot be read: {error.strerror}; `gatepost init` makes it"
+        ) from None
+
+
+def make_data_dir(path: Path) -> None:
+    """Create a data directory with its pepper; what is there stays."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    secret = path / PEPPER
+    if not secret.exists():
+        with os.fdopen(os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(credentials.new_pepper())
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def clock() -> clocks.Clock:
+    """The machine's."""
+    return clocks.SystemClock()
+
+
+def _check_owner(data_dir: Path) -> None:
+    try:
+        owner = data_dir.stat().st_uid
+    except OSError as error:
+        raise errors.BadInput(str(data_dir), f"cannot be opened: {error.strerror}") from None
+    if owner != os.geteuid():
+        raise errors.BadInput(str(data_dir), f"belongs to user {owner}: run this command as that user")

@@ -1,0 +1,51 @@
+"""The console process: what must never slow a delivery. In this version: checkpoints, sweeps and the watchdog.
+
+Guarantees: ends when the parent does; an error of the store ends it, and the parent starts it again.
+"""
+
+import asyncio
+import signal
+
+from gatepost import clock as clocks
+from gatepost import log as logs
+from gatepost.app import compose, link
+from gatepost.store import port
+from gatepost.upkeep import checkpoint, watchdog
+
+BEAT_S = 1.0
+
+
+async def run(line: link.Link, orders: link.Orders) -> int:
+    """Work until told to stop. The exit status."""
+    log = logs.get("console")
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    store = await compose.open_store(orders.settings, orders.assignment.worker)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(checkpoint.run(store, log)),
+                tasks.create_task(watchdog.run(store, clocks.SystemClock(), log)),
+                tasks.create_task(_beat(line, store)),
+                tasks.create_task(_obey(line, stop)),
+            ]
+            await stop.wait()
+            for task in running:
+                task.cancel()
+    finally:
+        await store.close()
+    return 0
+
+
+async def _beat(line: link.Link, store: port.Store) -> None:
+    while True:
+        line.send(link.Beat(ready=True, figures={"seq": await store.last_seq()}))
+        await asyncio.sleep(BEAT_S)
+
+
+async def _obey(line: link.Link, stop: asyncio.Event) -> None:
+    while True:
+        order = await line.receive_order()
+        if order is None or isinstance(order, link.Drain):
+            stop.set()
+            return

@@ -1,0 +1,156 @@
+"""The parent: holds the data directory, hands out slots, starts and watches the processes, answers the control socket.
+
+Guarantees: one gateway per data directory (a lock that every process holds); a process that ends by itself is started
+again under new epochs; SIGTERM drains, a second one stops now; SIGHUP validates everything before anything changes.
+"""
+
+import asyncio
+import fcntl
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from gatepost import clock as clocks
+from gatepost import config, errors
+from gatepost import log as logs
+from gatepost.app import compose, control, link, operate, processes
+from gatepost.store import port
+
+LOCK_WAIT_S = 15.0
+RESTART_S = 0.2  # and doubled while a process keeps ending, up to RESTART_CAP_S
+RESTART_CAP_S = 10.0
+STEADY_S = 30.0
+
+Load = Callable[[], config.Settings]
+
+
+class Supervisor:
+    """Runs one gateway. ``load`` reads the configuration again for SIGHUP."""
+
+    def __init__(self, settings: config.Settings, load: Load | None = None) -> None:
+        self.settings = settings
+        self.children: list[processes.Child] = []
+        self._load = load
+        self._clock = clocks.SystemClock()
+        self._log = logs.get("parent")
+        self._generation = 1
+        self._stopping = asyncio.Event()
+        self._now = asyncio.Event()
+
+    async def run(self, ready: Callable[["Supervisor"], None] | None = None) -> int:
+        """From start to stop; ``ready`` is called once everything answers. The exit status."""
+        data_dir = Path(self.settings.data_dir)
+        lock_fd = await _hold(data_dir)
+        try:
+            store = await compose.open_store(self.settings, None)
+            try:
+                await self._run(store, lock_fd, ready)
+            finally:
+                await store.close()
+        finally:
+            os.close(lock_fd)
+        return 0
+
+    def stop(self) -> None:
+        """Drain; the second time: now."""
+        if self._stopping.is_set():
+            self._now.set()
+            for child in self.children:
+                child.kill()
+        else:
+            self._log.info("stopping: no new mail, finishing what is under way")
+            for child in self.children:
+                child.send(link.Drain())
+        self._stopping.set()
+
+    def reload(self) -> None:
+        """Take new settings if they are good and need no restart; else say why and keep the old ones."""
+        if self._load is None:
+            return
+        try:
+            new = self._load()
+        except errors.GatepostError as error:
+            self._log.error("configuration refused, the old one stays", problem=str(error))
+            return
+        for key in config.needs_restart(self.settings, new):
+            self._log.warning("this takes effect after a restart", key=key)
+        self._generation += 1
+        self.settings = new
+        for child in self.children:
+            child.send(link.Reload(self._generation, new))
+        self._log.info("configuration taken", generation=self._generation)
+
+    def figures(self) -> dict[str, dict[str, int]]:
+        """What each process last said of itself."""
+        return {child.name: child.figures for child in self.children}
+
+    async def _run(
+        self, store: port.Store, lock_fd: int, ready: Callable[["Supervisor"], None] | None
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.stop)
+        loop.add_signal_handler(signal.SIGINT, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        workers = self.settings.workers
+        socket_path = Path(self.settings.data_dir) / control.FILE
+        decide = compose.build_decide(self.settings.policy)
+        server = control.ControlServer(socket_path, operate.handlers(store, decide, self.figures))
+        async with server, asyncio.TaskGroup() as tasks:
+            kept = [tasks.create_task(self._keep("console", 0, store, lock_fd))]
+            kept += [tasks.create_task(self._keep("worker", i, store, lock_fd)) for i in range(workers)]
+            if ready is not None:
+                tasks.create_task(self._tell_ready(ready, workers + 1))
+            await asyncio.wait(kept)
+
+    async def _tell_ready(self, ready: Callable[["Supervisor"], None], count: int) -> None:
+        while len(self.children) < count:  # noqa: ASYNC110 - some milliseconds, once
+            await asyncio.sleep(0.01)
+        for child in list(self.children):
+            await child.ready.wait()
+        ready(self)
+
+    async def _keep(self, role: str, index: int, store: port.Store, lock_fd: int) -> None:
+        """Run one process again and again until the gateway stops."""
+        pause = RESTART_S
+        while not self._stopping.is_set():
+            child = processes.Child(
+                f"{role} {index}", await self._orders(role, index, store), lock_fd, self._clock
+            )
+            self.children.append(child)
+            began = self._clock.monotonic()
+            try:
+                status = await child.run()
+            finally:
+                self.children.remove(child)
+            if self._stopping.is_set():
+                return
+            self._log.error("a process ended, starting it again", process=child.name, status=status)
+            pause = RESTART_S if self._clock.monotonic() - began > STEADY_S else min(pause * 2, RESTART_CAP_S)
+            try:
+                await asyncio.wait_for(self._stopping.wait(), pause)
+            except TimeoutError:
+                continue
+
+    async def _orders(self, role: str, index: int, store: port.Store) -> link.Orders:
+        workers = self.settings.workers
+        number = await store.lease_worker()
+        slots = [s for s in range(port.SLOTS) if s % workers == index] if role == "worker" else []
+        assignment = await store.assign(number, slots)
+        return link.Orders(role, index, workers, self._generation, self.settings, assignment)
+
+
+async def _hold(data_dir: Path) -> int:
+    """Take the data directory's lock; children inherit it, so it is free only when all of them are gone."""
+    if not data_dir.is_dir():  # noqa: ASYNC240 - once, at the start
+        raise errors.BadInput("data_dir", f"{data_dir} is not there: run `gatepost init` first")
+    fd = os.open(data_dir / "gatepost.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    for _ in range(int(LOCK_WAIT_S / 0.1)):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            await asyncio.sleep(0.1)
+        else:
+            return fd
+    os.close(fd)
+    raise errors.GatepostError(f"another gateway runs on {data_dir}")

@@ -1,0 +1,154 @@
+"""A lane at work: its window, its connections, and which group waits for which way out.
+
+Guarantees: never more connections or messages than the allowance grants; a group waits under the targets that its
+domain's plan names; a connection serves only the targets that it was opened for.
+Not here: sockets, the store, the meaning of answers (``gatepost.delivery.worker``).
+"""
+
+import asyncio
+import collections
+from collections.abc import Iterator
+
+from gatepost.delivery import lane as lanes
+from gatepost.delivery import limits as lane_limits
+from gatepost.delivery import route, session
+from gatepost.model import directory as directories
+from gatepost.model import message as messages
+
+Targets = tuple[route.Target, ...]
+Group = list[messages.Due]
+GROUP_LIMIT = 100  # recipients of one transaction, what RFC 5321 §4.5.3.1.8 makes every server take
+_UNRESOLVED = 50  # domains of one lane whose DNS answer is awaited
+_UNLIMITED = 100  # connections that a lane without a limit may want at once
+
+
+class Desk:
+    """One lane's state in its owner. ``busy``: connections with a transaction or its settlement under way."""
+
+    def __init__(
+        self, lane: lanes.Lane, source: directories.Source, allowance: lane_limits.Allowance
+    ) -> None:
+        self.lane = lane
+        self.source = source
+        self.allowance = allowance
+        self.parked: dict[Targets, collections.deque[Group]] = {}
+        self.idle: dict[Targets, list[session.Connection]] = {}
+        self.opening: collections.Counter[Targets] = collections.Counter()
+        self.live: collections.Counter[Targets] = collections.Counter()
+        self.plans: dict[Targets, route.Plan] = {}
+        self.unresolved: dict[str, list[Group]] = {}
+        self.no_open_before = 0.0
+        self.timer: asyncio.TimerHandle | None = None
+        self.due_at = 0
+        self._parked = 0
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether another group could be used: by a free connection, or by one that may still be opened."""
+        if len(self.unresolved) >= _UNRESOLVED:
+            return False
+        limit = self.allowance.limits.connections or _UNLIMITED
+        free = sum(map(len, self.idle.values()))
+        return self._parked < free + max(0, limit - self.allowance.open) + self.opening.total()
+
+    def park(self, plan: route.Plan, group: Group) -> None:
+        """A group whose way is known waits for a connection to it."""
+        queue = self.parked.get(plan.targets)
+        if queue is None:
+            queue = self.parked[plan.targets] = collections.deque()
+        queue.append(group)
+        self.plans[plan.targets] = plan
+        self._parked += 1
+
+    def matches(self) -> Iterator[tuple[session.Connection, Group]]:
+        """Pairs of a free connection and the group that it takes; both leave their places."""
+        for targets in list(self.parked):
+            free = self.idle.get(targets)
+            if not free:
+                continue
+            waiting = self.parked[targets]
+            while waiting and free:
+                connection = free.pop()
+                if not connection.can_send:
+                    continue
+                granted = self._granted(waiting)
+                if granted is None:
+                    free.append(connection)
+                    return
+                yield connection, granted
+            if not waiting:
+                del self.parked[targets]
+
+    def _granted(self, waiting: collections.deque[Group]) -> Group | None:
+        """The next group, cut to what the rate allows now; None when it allows nothing."""
+        group = waiting[0]
+        granted = self.allowance.take_messages(asyncio.get_running_loop().time(), len(group))
+        if granted == 0:
+            return None
+        if granted < len(group):
+            waiting[0] = group[granted:]
+            return group[:granted]
+        waiting.popleft()
+        self._parked -= 1
+        return group
+
+    def to_open(self, now: float) -> Iterator[route.Plan]:
+        """Plans for which one more connection should be opened now; each counts as opening."""
+        if now < self.no_open_before:
+            return
+        for targets, waiting in self.parked.items():
+            for _ in range(len(waiting) - self.opening[targets]):
+                if not self.allowance.may_open(now) and not self._make_room(targets):
+                    return
+                if not self.allowance.may_open(now):
+                    return
+                self.allowance.opened(now)
+                self.opening[targets] += 1
+                yield self.plans[targets]
+
+    def _make_room(self, wanted: Targets) -> bool:
+        """Close a free connection to elsewhere, so that the limit lets one to ``wanted`` be opened."""
+        for targets, free in self.idle.items():
+            if targets != wanted and free and not self.parked.get(targets):
+                free.pop(0).quit()
+                return True
+        return False
+
+    def take_parked(self, targets: Targets) -> list[Group]:
+        """Every group that waits for these targets."""
+        groups = list(self.parked.pop(targets, ()))
+        self._parked -= len(groups)
+        return groups
+
+    def free(self, connection: session.Connection, targets: Targets, now: float) -> None:
+        """A connection has nothing to do; one that carried its share is ended."""
+        share = self.allowance.limits.per_connection
+        if connection.closed:
+            return
+        if share and connection.sent >= share:
+            connection.quit()
+            return
+        connection.idle_since = now
+        self.idle.setdefault(targets, []).append(connection)
+
+    def gone(self, connection: session.Connection, targets: Targets) -> None:
+        """A connection is closed."""
+        self.allowance.closed()
+        self.live[targets] -= 1
+        if self.live[targets] <= 0:
+            del self.live[targets]
+        free = self.idle.get(targets)
+        if free and connection in free:
+            free.remove(connection)
+        if free is not None and not free:
+            del self.idle[targets]
+
+    def stale(self, now: float) -> list[session.Connection]:
+        """Free connections that have waited for work longer than the limit."""
+        idle_s = self.allowance.limits.idle_s
+        return [c for free in self.idle.values() for c in free if idle_s and now - c.idle_since > idle_s]
+
+    @property
+    def empty(self) -> bool:
+        """Nothing waits, nothing is open: the desk may be forgotten."""
+        return not (self.lane.known or self.allowance.open or self.parked or self.unresolved or self.due_at)

@@ -1,0 +1,106 @@
+"""A lane's allowance: how many connections and messages it may start now. Pure: the time is an argument.
+
+Guarantees: never above the limits in any 60 seconds (connections) or from one message to the next (rate).
+"""
+
+import collections
+
+from gatepost.delivery import settings as delivery_settings
+from gatepost.model import directory as directories
+
+
+def effective(
+    provider: str, source: directories.Source, settings: delivery_settings.DeliverySettings
+) -> delivery_settings.LaneLimits:
+    """The limits of one lane: the base, then the Provider's, the Source's own, and the operator's overrides."""
+    base = PROVIDERS.get(provider, BASE)
+    found = {name: getattr(base, name) for name in _NAMES}
+    for layer in (source.limits, *_overrides(provider, source.name, settings)):
+        for name in _NAMES:
+            value = getattr(layer, name)
+            if value is not None:
+                found[name] = value
+    return delivery_settings.LaneLimits(**found)
+
+
+def _overrides(
+    provider: str, source: str, settings: delivery_settings.DeliverySettings
+) -> list[delivery_settings.LaneOverride]:
+    fitting = [o for o in settings.lane if o.provider in ("", provider) and o.source in ("", source)]
+    return fitting[:1]
+
+
+BASE = delivery_settings.LaneLimits()
+# Starting points from the community's published shaping rules (docs/categories.md tells what slows them further).
+PROVIDERS = {
+    "google": delivery_settings.LaneLimits(connections=5, per_connection=50),
+    "yahoo": delivery_settings.LaneLimits(per_connection=20),
+    "microsoft": delivery_settings.LaneLimits(connections=5, per_connection=50),
+    "apple": delivery_settings.LaneLimits(connections=10, per_connection=5),
+    "comcast": delivery_settings.LaneLimits(connections=25, per_connection=1000),
+    "mimecast": delivery_settings.LaneLimits(per_connection=100),
+    "orange": delivery_settings.LaneLimits(connections=2),
+    "gmx": delivery_settings.LaneLimits(connections=4, per_connection=20),
+    "qq": delivery_settings.LaneLimits(connections=4, per_connection=8),
+}
+_NAMES = ("connections", "connections_per_min", "per_connection", "per_second", "idle_s")
+
+
+class Allowance:
+    """Counts what one lane has started. Times are monotonic seconds."""
+
+    def __init__(self, limits: delivery_settings.LaneLimits) -> None:
+        self.limits = limits
+        self.open = 0
+        self._opened: collections.deque[float] = collections.deque()
+        self._next_message = 0.0
+
+    def may_open(self, now: float) -> bool:
+        """Whether one more connection may be opened now."""
+        if self.limits.connections and self.open >= self.limits.connections:
+            return False
+        per_min = self.limits.connections_per_min
+        if not per_min:
+            return True
+        while self._opened and self._opened[0] <= now - 60.0:
+            self._opened.popleft()
+        return len(self._opened) < per_min
+
+    def opened(self, now: float) -> None:
+        """A connection is being opened."""
+        self.open += 1
+        if self.limits.connections_per_min:
+            self._opened.append(now)
+
+    def closed(self) -> None:
+        """One is gone."""
+        self.open -= 1
+
+    def take_messages(self, now: float, wanted: int) -> int:
+        """How many of ``wanted`` deliveries may be handed out now; they count as handed out."""
+        rate = self.limits.per_second
+        if not rate:
+            return wanted
+        # A burst of a tenth of a second keeps timers few without ever exceeding the rate over a second.
+        earliest = max(self._next_message, now - 0.1)
+        granted = 0
+        while granted < wanted and earliest <= now:
+            earliest += 1.0 / rate
+            granted += 1
+        self._next_message = earliest
+        return granted
+
+    def give_back(self, count: int) -> None:
+        """Deliveries that were granted but not handed out."""
+        if self.limits.per_second:
+            self._next_message -= count / self.limits.per_second
+
+    def wait_s(self, now: float) -> float:
+        """Seconds until something may start that may not now; 0 when nothing but a free connection is missing."""
+        waits = []
+        if self.limits.per_second and self._next_message > now:
+            waits.append(self._next_message - now)
+        per_min = self.limits.connections_per_min
+        if per_min and len(self._opened) >= per_min:
+            waits.append(self._opened[0] + 60.0 - now)
+        return max(0.0, min(waits)) if waits else 0.0

@@ -1,0 +1,148 @@
+"""Where a domain's mail goes: an override, the Source's smarthost, or the hosts that its DNS names.
+
+Guarantees: an answer is either targets in the order to try them or a Problem; nothing here connects anywhere.
+Not here: which addresses may be connected to (``gatepost.net.addresses``, checked on the socket's own address).
+"""
+
+import functools
+import ipaddress
+
+import msgspec
+import publicsuffixlist
+
+from gatepost.delivery import settings as delivery_settings
+from gatepost.model import directory as directories
+from gatepost.model import failure as failures
+from gatepost.net import resolver as resolvers
+
+# A Provider by the registered domain of its MX hosts (the providers' own published MX names).
+_PROVIDERS = {
+    "google.com": "google",
+    "googlemail.com": "google",
+    "outlook.com": "microsoft",
+    "hotmail.com": "microsoft",
+    "office365.us": "microsoft",
+    "mx.microsoft": "microsoft",
+    "yahoodns.net": "yahoo",
+    "icloud.com": "apple",
+    "comcast.net": "comcast",
+    "mimecast.com": "mimecast",
+    "pphosted.com": "proofpoint",
+    "orange.fr": "orange",
+    "gmx.net": "gmx",
+    "web.de": "gmx",
+    "qq.com": "qq",
+    "mail.ru": "mail.ru",
+    "yandex.ru": "yandex",
+    "zoho.com": "zoho",
+}
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One host to try: a name (or an address literal) and a port."""
+
+    host: str
+    port: int
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How to reach a domain by one Source: its Provider, and either targets in order or the Problem that stops it.
+
+    fixed: the targets were named by the operator (a smarthost or an override), not by DNS.
+    expires: monotonic seconds until which the plan may be used again.
+    """
+
+    provider: str
+    targets: tuple[Target, ...]
+    problem: failures.Problem | None = None
+    detail: str = ""
+    fixed: bool = False
+    expires: float = 0.0
+
+
+class Router:
+    """Finds plans. Collaborators come in; the resolver keeps the cache."""
+
+    def __init__(
+        self,
+        resolver: resolvers.Resolver,
+        routes: tuple[delivery_settings.Route, ...],
+        settings: delivery_settings.DeliverySettings,
+    ) -> None:
+        self._resolver = resolver
+        self._settings = settings
+        self._routes = {route.domain.lower().rstrip(".") or ".": _target(route.to) for route in routes}
+
+    def override(self, domain: str) -> Target | None:
+        """The ``[[route]]`` that covers a domain: itself, then each ``.suffix``, then ``.``."""
+        if not self._routes:
+            return None
+        exact = self._routes.get(domain)
+        if exact is not None:
+            return exact
+        at = domain.find(".")
+        while at != -1:
+            found = self._routes.get(domain[at:])
+            if found is not None:
+                return found
+            at = domain.find(".", at + 1)
+        return self._routes.get(".")
+
+    def provider_without_dns(self, domain: str, source: directories.Source) -> str:
+        """The Provider where no DNS is asked (smarthost or override), else empty."""
+        if source.smarthost:
+            return f"{source.host}:{source.port or 587}"
+        target = self.override(domain)
+        return f"{target.host}:{target.port}" if target else ""
+
+    async def plan(self, domain: str, source: directories.Source, now: float) -> Plan:
+        """The plan for a domain by a Source; asks DNS unless the operator has fixed the way."""
+        fixed = self.provider_without_dns(domain, source)
+        if fixed:
+            host, _, port = fixed.rpartition(":")
+            return Plan(fixed, (Target(host, int(port)),), fixed=True, expires=now + 3600.0)
+        answer = await self._resolver.mx(domain)
+        hosts = tuple(Target(name, self._settings.port) for _, name in answer.hosts)[
+            : self._settings.max_hosts
+        ]
+        match answer.kind:
+            case resolvers.MxKind.FOUND:
+                return Plan(provider_of(answer.hosts[0][1]), hosts, expires=now + 60.0)
+            case resolvers.MxKind.IMPLICIT:
+                return Plan(domain, hosts, expires=now + 60.0)
+            case resolvers.MxKind.NULL_MX:
+                problem = failures.Problem.NULL_MX
+            case resolvers.MxKind.NXDOMAIN:
+                problem = failures.Problem.NX_DOMAIN
+            case resolvers.MxKind.NO_ADDRESS:
+                problem = failures.Problem.NO_ADDRESS
+            case resolvers.MxKind.FAILED:
+                problem = failures.Problem.DNS_FAILURE
+        return Plan(domain, (), problem, answer.detail, expires=now + 5.0)
+
+
+def provider_of(mx_host: str) -> str:
+    """The Provider behind an MX host: a known name, else the registered domain of the host."""
+    registered = _suffixes().privatesuffix(mx_host.lower().rstrip(".")) or mx_host
+    return _PROVIDERS.get(registered, registered)
+
+
+@functools.cache
+def _suffixes() -> publicsuffixlist.PublicSuffixList:
+    """Read once, when the first MX is seen: it costs a tenth of a second."""
+    return publicsuffixlist.PublicSuffixList(only_icann=True)
+
+
+def _target(to: str) -> Target:
+    host, _, port = to.rpartition(":")
+    host = host.strip("[]")
+    return Target(host, int(port))
+
+
+def is_literal(host: str) -> bool:
+    """Whether a target is an IP address and needs no DNS."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

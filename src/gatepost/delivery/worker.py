@@ -1,0 +1,429 @@
+"""Delivers what is due in a worker's slots: takes it from memory or the store, sends it, settles every answer.
+
+Guarantees: a delivery is under way at most once; the suppressions and the address's hold are read after a connection
+is ready and before MAIL is written; a connection takes its next message only when the last one's settlement is
+committed (so a crash can repeat at most one transaction per connection, faults.md P7 b); memory is bounded by the
+windows and the body budget. A store that cannot confirm a write ends the worker (P2).
+Not here: what answers mean (classify), what follows (policy), what is written (store).
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+
+import msgspec
+
+from gatepost import clock as clocks
+from gatepost.classify import classifier as classifiers
+from gatepost.delivery import bodies, compose, desk, judge, limits, opener, route, session
+from gatepost.delivery import lane as lanes
+from gatepost.delivery import settings as delivery_settings
+from gatepost.model import directory as directories
+from gatepost.model import message as messages
+from gatepost.model import reply as replies
+from gatepost.model import result as results
+from gatepost.model import settlement as settlements
+from gatepost.model import suppression as suppressions
+from gatepost.policy import hold
+from gatepost.store import port
+
+_PLANS = 50_000  # domains whose plan is remembered
+_LOST_MS = 15 * 60 * 1000  # until a message whose body could not be read is looked at again
+_OPEN_PAUSE_S = 10.0  # after a host refused one more connection while others work
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What a Deliverer is made of; ``app`` puts it together."""
+
+    store: port.Store
+    classifier: classifiers.Classifier
+    decide: port.Decide
+    router: route.Router
+    opener: opener.Opener
+    clock: clocks.Clock
+    settings: delivery_settings.DeliverySettings
+    source: Callable[[int], directories.Source | None]
+    tell_other: Callable[[int], None]
+    node: int = 0
+    assignment: port.Assignment = port.Assignment(0)
+
+
+class Deliverer:
+    """The delivery half of a worker. ``run`` until cancelled; ``drain`` first to stop well."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._p = parts
+        self._epochs = dict(parts.assignment.slots)
+        self._desks: dict[int, desk.Desk] = {}
+        self._bodies = bodies.Bodies(parts.settings.body_budget)
+        self._judge = judge.Judge(parts.classifier, parts.clock.now_ms, parts.node)
+        self._at: dict[session.Connection, tuple[desk.Desk, desk.Targets]] = {}
+        self._plans: dict[tuple[str, int], route.Plan] = {}
+        self._dirty: set[int] = set()
+        self._wake = asyncio.Event()
+        self._done: list[tuple[results.Result, messages.Due, desk.Desk]] = []
+        self._freed: list[tuple[session.Connection, desk.Desk]] = []
+        self._again: set[int] = set()
+        self._settling = 0
+        self._draining = False
+        self._tasks: asyncio.TaskGroup | None = None
+        self._callbacks = opener.Opened(self._on_done, self._on_closed)
+
+    # --- what others call
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            tasks.create_task(self._sweep_forever())
+            await self._pump_forever()
+
+    def offer(self, jobs: Sequence[messages.Due], body: tuple[bytes, ...] | None) -> None:
+        """A message's deliveries, just committed, with its body if that is in memory.
+
+        A hint that saves a read: the table is the truth, and what does not fit the window is found there.
+        """
+        kept = 0
+        for due in jobs:
+            number = due.lane
+            if number % port.SLOTS not in self._epochs:
+                self._p.tell_other(number)
+                continue
+            source = self._p.source(due.source)
+            if source is None or self._draining:
+                continue
+            kept += self._desk(number, due.provider, source).lane.add(due)
+            self._mark(number)
+        if kept and body is not None:
+            self._bodies.keep(jobs[0].message, body, kept)
+
+    def look_at(self, number: int) -> None:
+        """A lane may have new rows: somebody else committed them."""
+        if number % port.SLOTS not in self._epochs or self._draining:
+            return
+        found = self._desks.get(number)
+        if found is not None:
+            found.lane.more = True
+            self._mark(number)
+        else:
+            self._dirty.add(-1)  # unknown lane: the next sweep, now, finds what it is
+            self._wake.set()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Hand out nothing more; wait for what is under way, at most ``timeout_s``; then break it off."""
+        self._draining = True
+        for connections in [free for d in self._desks.values() for free in list(d.idle.values())]:
+            for connection in list(connections):
+                connection.quit()
+        deadline = self._p.clock.monotonic() + timeout_s
+        while (self._at or self._settling or self._done) and self._p.clock.monotonic() < deadline:  # noqa: ASYNC110 - four conditions, and the end of the process
+            await asyncio.sleep(0.02)
+        for connection in list(self._at):
+            connection.abort()
+        while self._settling or self._done:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.02)
+
+    def depth(self) -> dict[str, int]:
+        """Figures for the log and the control socket."""
+        return {
+            "lanes": len(self._desks),
+            "in_memory": sum(d.lane.known for d in self._desks.values()),
+            "connections": len(self._at),
+            "body_bytes": self._bodies.bytes,
+        }
+
+    # --- the pump: from the window to a connection
+
+    async def _pump_forever(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            dirty, self._dirty = self._dirty, set()
+            if self._draining:
+                continue
+            if -1 in dirty:
+                dirty.discard(-1)
+                await self._sweep()
+            for number in dirty:
+                found = self._desks.get(number)
+                if found is not None:
+                    await self._pump(found)
+
+    async def _pump(self, at: desk.Desk) -> None:
+        lane = at.lane
+        if lane.more and lane.waiting <= lane.window // 4:
+            limit = lane.window + lane.known
+            rows = await self._p.store.due(lane.number, self._p.clock.now_ms(), limit)
+            lane.refill(rows, complete=len(rows) < limit)
+        while lane.waiting and at.wants_more:
+            self._dispatch(at, lane.take(desk.GROUP_LIMIT))
+        pairs = list(at.matches())
+        if pairs:
+            await self._send_all(at, pairs)
+        now = self._p.clock.monotonic()
+        for plan in at.to_open(now):
+            self._spawn(self._open(at, plan))
+        if at.parked:
+            wait = max(at.allowance.wait_s(now), at.no_open_before - now)
+            if wait > 0:
+                self._arm(at, self._p.clock.now_ms() + int(wait * 1000) + 1)
+
+    def _dispatch(self, at: desk.Desk, group: desk.Group) -> None:
+        """Send a group on its way: to its targets' queue, to DNS first, to another lane, or to its end."""
+        domain = group[0].domain
+        plan = self._plans.get((domain, at.source.id))
+        if plan is None or plan.expires <= self._p.clock.monotonic():
+            waiting = at.unresolved.get(domain)
+            if waiting is not None:
+                waiting.append(group)
+                return
+            at.unresolved[domain] = [group]
+            self._spawn(self._resolve(at, domain))
+        elif plan.problem is not None:
+            self._fail(at, group, session.Failure(replies.Stage.DNS, plan.problem, plan.detail))
+        elif plan.provider != at.lane.provider:
+            self._spawn(self._move(at, group, plan.provider))
+        else:
+            at.park(plan, group)
+
+    async def _resolve(self, at: desk.Desk, domain: str) -> None:
+        plan = await self._p.router.plan(domain, at.source, self._p.clock.monotonic())
+        if len(self._plans) >= _PLANS:
+            self._plans.clear()
+        self._plans[domain, at.source.id] = plan
+        for group in at.unresolved.pop(domain, ()):
+            self._dispatch(at, group)
+        self._mark(at.lane.number)
+
+    async def _move(self, at: desk.Desk, group: desk.Group, provider: str) -> None:
+        """The domain's Provider is another than this lane's: the store moves its rows, the new lane takes these."""
+        await self._p.store.learn_provider(group[0].domain, provider)
+        number = await self._p.store.lane(provider, at.source.id)
+        for due in group:
+            at.lane.forget(due.id)
+            self._bodies.release(due.message)
+        self._arm(at, 0 if at.lane.waiting else at.due_at)
+        if number % port.SLOTS in self._epochs:
+            self._desk(number, provider, at.source).lane.more = True
+            self._mark(number)
+        else:
+            self._p.tell_other(number)
+
+    async def _send_all(self, at: desk.Desk, pairs: list[tuple[session.Connection, desk.Group]]) -> None:
+        """Read what stands against every recipient, and the bodies that are not here; then write, at once."""
+        store = self._p.store
+        missing = [g[0].message for _, g in pairs if self._bodies.get(g[0].message) is None]
+        loaded = await store.bodies(missing) if missing else {}
+        lookups = [
+            port.Lookup(due.key, due.domain, suppressions.Sender(due.account, due.bridge, due.list))
+            for _, group in pairs
+            for due in group
+        ]
+        standings = iter(await store.standing(lookups))
+        for connection, group in pairs:
+            going = [due for due in group if self._may_go(at, due, next(standings))]
+            body = self._bodies.get(group[0].message) or loaded.get(group[0].message)
+            if body is None and going:
+                self._lost(at, going)
+                going = []
+            if not going or body is None:
+                self._free(connection, at)
+            elif connection.can_send:
+                connection.send(going, compose.transaction(going, body))
+            else:
+                at.lane.put_back(going)
+                self._mark(at.lane.number)
+
+    def _may_go(self, at: desk.Desk, due: messages.Due, standing: port.Standing) -> bool:
+        """Whether nothing stands against an attempt now; what does is settled without one."""
+        claim = self._claim(at)
+        now = self._p.clock.now_ms()
+        if standing.entry is not None:
+            self._settle_soon(results.Blocked(due.id, claim, standing.entry), due, at)
+        elif due.expires_at <= now and due.attempts:
+            self._settle_soon(results.Expired(due.id, claim), due, at)
+        else:
+            until = hold.may_go(standing.record, due, now) if standing.record else None
+            if until is None:
+                return True
+            self._settle_soon(results.Postponed(due.id, claim, until, "address held"), due, at)
+        return False
+
+    def _lost(self, at: desk.Desk, group: desk.Group) -> None:
+        """The body cannot be read: kept and tried later, with an alarm by the watchdog; never bounced (faults.md A08)."""
+        until = self._p.clock.now_ms() + _LOST_MS
+        for due in group:
+            self._settle_soon(
+                results.Postponed(due.id, self._claim(at), until, "body cannot be read"), due, at
+            )
+
+    # --- connections
+
+    async def _open(self, at: desk.Desk, plan: route.Plan) -> None:
+        targets = plan.targets
+        try:
+            connection = await self._p.opener.open(plan, at.source, self._callbacks)
+        except session.Failure as failure:
+            at.opening[targets] -= 1
+            at.allowance.closed()
+            if at.live[targets]:
+                at.no_open_before = self._p.clock.monotonic() + _OPEN_PAUSE_S
+            else:
+                for group in at.take_parked(targets):
+                    self._fail(at, group, failure)
+        except BaseException:
+            at.opening[targets] -= 1
+            at.allowance.closed()
+            raise
+        else:
+            at.opening[targets] -= 1
+            at.live[targets] += 1
+            self._at[connection] = (at, targets)
+            at.free(connection, targets, self._p.clock.monotonic())
+            if connection.closed:
+                self._on_closed(connection)
+        self._mark(at.lane.number)
+
+    def _on_closed(self, connection: session.Connection) -> None:
+        found = self._at.pop(connection, None)
+        if found is not None:
+            at, targets = found
+            at.gone(connection, targets)
+            self._mark(at.lane.number)
+
+    def _free(self, connection: session.Connection, at: desk.Desk) -> None:
+        found = self._at.get(connection)
+        if found is None:
+            return
+        if self._draining:
+            connection.quit()
+        else:
+            at.free(connection, found[1], self._p.clock.monotonic())
+            self._mark(at.lane.number)
+
+    def _on_done(self, connection: session.Connection, done: session.Done) -> None:
+        at, _ = self._at.get(connection) or self._of(done)
+        first = done.jobs[0].id
+        if done.untouched and first not in self._again:
+            self._again.add(first)
+            at.lane.put_back(done.jobs)
+            self._mark(at.lane.number)
+            return
+        if self._draining and done.problem is not None and not done.in_doubt and not any(done.answers):
+            return  # nothing happened that has to be written: the rows are as they were
+        self._again.discard(first)
+        lane = (at.lane.provider, at.source)
+        for due, result in self._judge.of_transaction(done, connection, lane, self._claim(at)):
+            self._settle_soon(result, due, at)
+        if not connection.closed:
+            self._freed.append((connection, at))
+
+    def _of(self, done: session.Done) -> tuple[desk.Desk, desk.Targets]:
+        """The desk of a connection that is closed already: its deliveries name the lane."""
+        return self._desks[done.jobs[0].lane], ()
+
+    def _fail(self, at: desk.Desk, group: desk.Group, failure: session.Failure) -> None:
+        lane = (at.lane.provider, at.source)
+        for due, result in self._judge.of_failure(group, failure, lane, self._claim(at)):
+            self._settle_soon(result, due, at)
+
+    # --- settling
+
+    def _settle_soon(self, result: results.Result, due: messages.Due, at: desk.Desk) -> None:
+        if not self._done:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._done.append((result, due, at))
+
+    def _flush(self) -> None:
+        done, self._done = self._done, []
+        freed, self._freed = self._freed, []
+        self._settling += 1
+        self._spawn(self._settle(done, freed))
+
+    async def _settle(
+        self,
+        done: list[tuple[results.Result, messages.Due, desk.Desk]],
+        freed: list[tuple[session.Connection, desk.Desk]],
+    ) -> None:
+        try:
+            written = await self._p.store.settle([result for result, _, _ in done], self._p.decide)
+        finally:
+            self._settling -= 1
+        for (_, due, at), settlement in zip(done, written, strict=True):
+            at.lane.forget(due.id)
+            self._bodies.release(due.message)
+            if settlement is not None and settlement.reschedule is not None:
+                self._again_at(at, settlement.reschedule)
+        for connection, at in freed:
+            self._free(connection, at)
+
+    def _again_at(self, at: desk.Desk, reschedule: settlements.Reschedule) -> None:
+        if reschedule.status is messages.Status.QUEUED:
+            self._arm(at, reschedule.next_at)
+
+    # --- timers and sweeps
+
+    def _arm(self, at: desk.Desk, due_at: int) -> None:
+        """Look at the lane at ``due_at`` (ms); one timer per lane, moved only forward."""
+        if at.timer is not None:
+            if at.due_at and at.due_at <= due_at:
+                return
+            at.timer.cancel()
+        at.due_at = due_at
+        wait = max(0, due_at - self._p.clock.now_ms()) / 1000
+        at.timer = asyncio.get_running_loop().call_later(min(wait, 3600.0), self._due, at)
+
+    def _due(self, at: desk.Desk) -> None:
+        at.timer = None
+        at.due_at = 0
+        at.lane.more = True
+        self._mark(at.lane.number)
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            await self._sweep()
+            await asyncio.sleep(self._p.settings.sweep_s)
+
+    async def _sweep(self) -> None:
+        """Find lanes with due rows that nobody told us of; end idle connections; forget empty lanes."""
+        if self._draining:
+            return
+        now_ms = self._p.clock.now_ms()
+        for head in await self._p.store.heads(tuple(self._epochs)):
+            source = self._p.source(head.source)
+            if source is None or source.disabled:
+                continue
+            at = self._desk(head.lane, head.provider, source)
+            if head.next_at <= now_ms:
+                at.lane.more = True
+                self._mark(head.lane)
+            else:
+                self._arm(at, head.next_at)
+        now = self._p.clock.monotonic()
+        for number, at in list(self._desks.items()):
+            for connection in at.stale(now):
+                connection.quit()
+            if at.empty:
+                del self._desks[number]
+
+    # --- small things
+
+    def _desk(self, number: int, provider: str, source: directories.Source) -> desk.Desk:
+        found = self._desks.get(number)
+        if found is None:
+            settings = self._p.settings
+            allowance = limits.Allowance(limits.effective(provider, source, settings))
+            found = desk.Desk(lanes.Lane(number, provider, source.id, settings.window), source, allowance)
+            self._desks[number] = found
+        return found
+
+    def _claim(self, at: desk.Desk) -> results.Claim:
+        slot = at.lane.number % port.SLOTS
+        return results.Claim(slot, self._epochs[slot])
+
+    def _mark(self, number: int) -> None:
+        self._dirty.add(number)
+        self._wake.set()
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        assert self._tasks is not None  # noqa: S101 - nothing is spawned before ``run``
+        self._tasks.create_task(work)

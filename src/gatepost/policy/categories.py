@@ -251,7 +251,7 @@ _SESSION = (
             Category.SESSION_PROTOCOL,
             Fault.PROTOCOL,
             Schedule.STANDARD,
-            "The two servers do not understand each other: one more try on a new connection, then the message fails.",
+            "The two servers do not understand each other: one more try on a new connection; a second 5xx ends the message.",
             counts="fault counter",
         ),
         patience_replies=2,

@@ -90,14 +90,21 @@ def _waiting(
     result: results.Attempted, rule: term_values.Rule, seen: fact_values.Seen, now_ms: int
 ) -> Decision:
     verdict = result.verdict
-    patient = rule.then is Action.NONE or (
-        seen.count < rule.patience_replies or now_ms - seen.first_at < rule.patience
-    )
-    if not patient:
+    if _patience_is_over(result, rule, seen, now_ms):
         return Decision(rule.then, Outcome.HARD if rule.then is Action.SUPPRESS else Outcome.REJECTION)
     if verdict.never and verdict.category is verdicts.Category.UNKNOWN_TEMPORARY:
         return Decision(Action.FAIL, Outcome.REJECTION)  # its own words are all that is known of it
     return Decision(rule.action, verdict.outcome)
+
+
+def _patience_is_over(
+    result: results.Attempted, rule: term_values.Rule, seen: fact_values.Seen, now_ms: int
+) -> bool:
+    if rule.then is Action.NONE or seen.count < rule.patience_replies:
+        return False
+    if rule.then is Action.FAIL and result.reply.code < 500:
+        return False  # garbage and silence end nothing before the window does (faults.md P9)
+    return now_ms - seen.first_at >= rule.patience
 
 
 def _may_pass(result: results.Attempted) -> bool:

@@ -160,3 +160,8 @@ def target_words(entry: suppressions.Suppression) -> str:
             return f"domain {entry.target}"
         case suppressions.Kind.SUBDOMAINS:
             return f"domain {entry.target} and below"
+
+
+def entry_words(entry: suppressions.Suppression) -> str:
+    """Which entry stood against a recipient, for people."""
+    return f"suppressed ({entry.reason}): {target_words(entry)}"

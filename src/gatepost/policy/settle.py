@@ -82,7 +82,7 @@ def _blocked(result: results.Blocked, facts: fact_values.Facts, now_ms: int) -> 
         category=Category.LOCAL_SUPPRESSED.value,
         action=events.Action.NONE,
         scope=provenance.scope_word(entry),
-        detail=f"suppressed ({entry.reason}): {provenance.target_words(entry)}",
+        detail=provenance.entry_words(entry),
     )
     return settlements.Settlement(
         ending=settlements.Ending.REJECTED,

@@ -1,0 +1,145 @@
+"""docs/categories.md, made from the table that decides: a test holds the committed page equal to this."""
+
+from gatepost.policy import categories
+from gatepost.policy import settings as policy_settings
+
+_NAMES = {
+    categories.Schedule.GREYLIST: "greylist",
+    categories.Schedule.STANDARD: "standard",
+    categories.Schedule.QUOTA: "quota",
+    categories.Schedule.RATE: "rate",
+    categories.Schedule.LANE: "lane held",
+    categories.Schedule.DOMAIN: "domain or DNS",
+}
+
+_HEAD = """# Categories
+
+Every reply gets one category, and every category has one row here: what it means, and what follows. This page is made
+from the table that the gateway decides with. `[policy.categories."…"]` changes a row, `[policy.schedules.…]` a schedule.
+
+- **outcome** is what the reply meant: `soft` may pass, `hard` says that the address or domain is dead, `rejection` is a
+  no to this message or this sender and says nothing about the recipient.
+- **action** is what the gateway does: `suppress`, `retry`, `hold` (waits for something of ours to be mended; retried
+  meanwhile), `fail` (the message ends, the address is kept), `resplit` (goes on at once, in smaller groups).
+- No 4xx ends a message at its first reply, unless its text says that retrying will not succeed: with a 4xx, `suppress`
+  and `fail` become `retry` on schedule S.
+- When a category's window, counted from its first reply on the delivery, or the message's lifetime is over, the
+  delivery is bounced as `local.expired`, with the last real answer beside it.
+"""
+
+_PRESET = """
+## The preset `literal-5xx`
+
+`preset = "literal-5xx"` makes every 5xx suppress the address, whatever it says. Measured on real replies, that is right
+for 31.5 % of the verdicts: the rest are blocklistings, broken authentication, full mailboxes, rate limits and refused
+content, and a send with one broken DKIM key then loses most of a list at once. It is there for those who insist.
+"""
+
+
+def render() -> str:
+    """The page."""
+    return "".join([_HEAD, _table(), _schedules(), _suppression(), _PRESET])
+
+
+def _table() -> str:
+    lines = [
+        "",
+        "## What follows from what",
+        "",
+        "| category | meaning | fault | outcome | action | schedule | counts toward |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in categories.ROWS:
+        cells = (
+            f"`{row.category.value}`",
+            row.text,
+            row.fault.word,
+            row.outcome.word if row.outcome is not None else "–",
+            _action(row),
+            row.schedule.value,
+            row.counts or "–",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def _action(row: categories.Row) -> str:
+    said = row.action.word
+    if row.action is categories.Action.SUPPRESS:
+        said += _entry(row)
+    if row.then is not categories.Action.NONE:
+        after = f"{row.patience_replies} replies"
+        if row.patience_s:
+            after += f" and {_span(row.patience_s)}"
+        said += f"; after {after}: {row.then.word}"
+        if row.then is categories.Action.SUPPRESS:
+            said += _entry(row)
+    if row.gap_s:
+        said += f"; at least {_span(row.gap_s)} apart"
+    if row.holds_address and row.action is not categories.Action.SUPPRESS:
+        said += "; address held"
+    return said
+
+
+def _entry(row: categories.Row) -> str:
+    what = "" if row.kind.name == "ADDRESS" else " the domain"
+    whom = f" for the {row.scope.word}" if row.scope else ""
+    days = f", {row.expires_days} days" if row.expires_days else ""
+    return what + whom + days
+
+
+def _schedules() -> str:
+    lines = [
+        "",
+        "## Schedules",
+        "",
+        "Delays are jittered; a delay that the receiver's text names is followed. `0`: no further try.",
+        "",
+        "| schedule | delays | window | jitter |",
+        "|---|---|---|---|",
+    ]
+    for letter, numbers in policy_settings.SCHEDULES.items():
+        low, high = numbers.jitter
+        lines.append(
+            f"| {letter.value} ({_NAMES[letter]}) | {_delays(numbers)} | {_span(numbers.window_s)}"
+            f" | {low:+.0%} … {high:+.0%} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def _delays(numbers: policy_settings.Schedule) -> str:
+    said = ", ".join(_span(delay) for delay in numbers.delays_s)
+    if numbers.then is not categories.Schedule.NONE:
+        said += f", then {numbers.then.value}"
+    elif numbers.cap_s > numbers.delays_s[-1]:
+        said += f", then times {numbers.factor:g} each, at most {_span(numbers.cap_s)}"
+    if numbers.on_5xx_s:
+        said += f"; on 5xx only {', '.join(_span(delay) for delay in numbers.on_5xx_s)}"
+    return said
+
+
+def _suppression() -> str:
+    numbers, several = policy_settings.SuppressionSettings(), policy_settings.EscalationSettings()
+    held = policy_settings.HoldSettings()
+    return f"""
+## Suppression
+
+An address is suppressed in the same transaction that records its bounce. The entry is *confirmed* (no expiry) when the
+address never took mail from us, or not in the last {numbers.delivered_within_days} days; else *provisional* for
+{numbers.provisional_days} days. A second hard verdict {numbers.confirm_after_h} hours or more after the first confirms; a
+delivery deletes what is provisional. An uncertain `recipient.refused` lasts {numbers.refused_guess_days} days.
+
+**Address hold.** After a soft reply about the mailbox, bulk mail of the same account to it waits, at most
+{_span(held.address_s)}; transactional mail asks at most once in {_span(held.probe_gap_s)}.
+
+**Escalation.** {several.soft_messages} messages that ended soft because of the mailbox ({several.unknown_messages} with
+`unknown.temporary` at `rcpt` among them), each tried at least {several.soft_attempts} times, the first and last
+{several.soft_min_days} to {several.soft_max_days} days apart, no delivery between: suppressed, {several.soft_expires_days} days.
+"""
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"

@@ -229,9 +229,12 @@ def _question(reply: replies.Reply, context: Context, *, vetoed: bool) -> _Quest
 
 def _stands(match: rules.Match, question: _Question) -> bool:
     """A recipient's verdict needs explicit words where we are quoted, and from our own relay."""
+    suppressing = match.rule.category in meanings.SUPPRESSING
+    if suppressing and Stage.UNKNOWN < question.stage < Stage.RCPT and not question.nested:
+        return False  # no recipient has been named yet
     if match.rule.explicit:
         return True
-    if question.vetoed and match.rule.category in meanings.SUPPRESSING:
+    if question.vetoed and suppressing:
         return False
     return not (question.smarthost and match.rule.category.startswith("recipient."))
 
@@ -242,7 +245,14 @@ def _settled(answer: codes.Coded | rules.Match, question: _Question, *, never: b
         return Category.RECIPIENT_UNKNOWN_TEMPFAIL
     if question.smarthost and category in {Category.DOMAIN_MISCONFIGURED, Category.SENDER_ADDRESS}:
         return Category.SOURCE_REFUSED  # relaying denied, or our sender refused, by our own relay: our set-up
+    if category is Category.SOURCE_REFUSED and not _logs_in(question.said):
+        return Category.UNKNOWN_PERMANENT if question.said.permanent else Category.UNKNOWN_TEMPORARY
     return category
+
+
+def _logs_in(said: codes.Said) -> bool:
+    """Whether "authentication" is ours to mend: a listed MX that asks for it refuses the sender instead."""
+    return said.smarthost or said.stage is Stage.AUTH or said.code in {534, 535}
 
 
 def _confidence(answer: codes.Coded | rules.Match) -> verdicts.Confidence:

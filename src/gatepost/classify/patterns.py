@@ -14,7 +14,8 @@ import msgspec
 from gatepost.classify import folding
 
 _TOKEN = re.compile(r"\((?P<any>[^()]*)\)|(?P<gap> ?\* ?)|(?P<text>[^()*]+)")
-_GAP = ".{0,40}?"
+# A blanked address counts as one character; the run is taken whole, or its splits would multiply.
+_GAP = "(?:¤++|[^¤]){0,40}?"
 _MOST_GAPS = 3  # each multiplies the worst case by 40
 _SHORTEST_ANCHOR = 3
 

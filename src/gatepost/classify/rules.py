@@ -6,8 +6,10 @@ literals in one pass and tries only the patterns whose literal is there.
 How it fails: ``errors.BadInput``. Not here: codes without text (``codes``), what wins over what else (``classifier``).
 """
 
+import itertools
+import operator
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import ahocorasick_rs
 import msgspec
@@ -52,14 +54,16 @@ class Rule(msgspec.Struct, frozen=True):
             return False
         return not self.enhanced or any(_enhanced_fits(code, folded.enhanced) for code in self.enhanced)
 
-    def span(self, key: str) -> tuple[int, int] | None:
-        """Where the text matches; (0, 0) for a rule without text."""
-        if any(pattern.regex.search(key) for pattern in self.without):
+    def span(self, key: str, tried: Iterable[int] | None = None) -> tuple[int, int] | None:
+        """Where the text matches (by the patterns of these indexes, or by any); (0, 0) for a rule without text."""
+        span = None if self.patterns else (0, 0)
+        for index in range(len(self.patterns)) if tried is None else tried:
+            if found := self.patterns[index].regex.search(key):
+                span = found.span()
+                break
+        if span is None or any(pattern.regex.search(key) for pattern in self.without):
             return None
-        for pattern in self.patterns:
-            if found := pattern.regex.search(key):
-                return found.span()
-        return None if self.patterns else (0, 0)
+        return span
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -75,32 +79,36 @@ class RuleSet:
     def __init__(self, rules: tuple[Rule, ...], never: tuple[phrases.Pattern, ...] = ()) -> None:
         self.rules = rules
         self.never = never
-        owners: dict[str, set[int]] = {}
+        owners: dict[str, set[tuple[int, int]]] = {}
         for index, rule in enumerate(rules):
-            for pattern in rule.patterns:
+            for place, pattern in enumerate(rule.patterns):
                 for anchor in pattern.anchors:
-                    owners.setdefault(anchor, set()).add(index)
-        self._owners = tuple(tuple(sorted(indexes)) for indexes in owners.values())
-        self._always = frozenset(index for index, rule in enumerate(rules) if not rule.patterns)
+                    owners.setdefault(anchor, set()).add((index, place))
+        self._owners = tuple(frozenset(pairs) for pairs in owners.values())
+        self._always = tuple((index, -1) for index, rule in enumerate(rules) if not rule.patterns)
         self._literals = ahocorasick_rs.AhoCorasick(list(owners)) if owners else None
 
     def matches(self, folded: folding.Folded, stage: replies.Stage, provider: str) -> Iterator[Match]:
         """The rules that match, the one that counts first."""
-        for index in self._candidates(folded.key):
+        for index, pairs in itertools.groupby(self._candidates(folded.key), operator.itemgetter(0)):
             rule = self.rules[index]
-            if rule.fits(folded, stage, provider) and (span := rule.span(folded.key)) is not None:
+            if not rule.fits(folded, stage, provider):
+                continue
+            tried = [place for _, place in pairs if place >= 0]
+            if (span := rule.span(folded.key, tried)) is not None:
                 yield Match(rule, span)
 
     def says_never(self, key: str) -> bool:
         """Whether the text says that retrying will not succeed, whatever it is about."""
         return any(pattern.regex.search(key) for pattern in self.never)
 
-    def _candidates(self, key: str) -> list[int]:
+    def _candidates(self, key: str) -> list[tuple[int, int]]:
+        """Rules and patterns of which a literal is in the text, in order of precedence."""
         found = set(self._always)
         if self._literals is not None:
             hits = self._literals.find_matches_as_indexes(key, overlapping=True)
             for literal in {hit[0] for hit in hits}:
-                found.update(self._owners[literal])
+                found |= self._owners[literal]
         return sorted(found)
 
 

@@ -210,3 +210,8 @@ def test_any_bytes_give_a_verdict(raw: bytes, code: int, stage: replies.Stage, r
     explained = classifier.explain(reply, context)
     assert explained.verdict == verdict
     assert 0 <= verdict.evidence[0] <= verdict.evidence[1] <= len(explained.folded)
+
+
+def test_a_sender_of_ours_that_was_suspended_is_not_the_recipient() -> None:
+    assert judge("550 Your email service is suspended").outcome is not verdicts.Outcome.HARD
+    assert judge("550 5.7.1 Your domain has no MX record: not found").outcome is not verdicts.Outcome.HARD

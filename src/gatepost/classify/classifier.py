@@ -129,7 +129,7 @@ class Classifier:
         """The verdict with everything that led to it."""
         quotes_us = _quotes_us(reply, context)
         question = _question(reply, context, vetoed=quotes_us)
-        folded = folding.fold(reply)
+        folded = question.outer or question.folded
         answers = list(islice(self._answers(question), _MOST_SHADOWED))
         verdict = self._verdict(question, answers[0], folded, quotes_us=quotes_us)
         start, end = verdict.evidence
@@ -145,7 +145,7 @@ class Classifier:
     def _judge(self, reply: replies.Reply, context: Context, *, quotes_us: bool) -> verdicts.Verdict:
         question = _question(reply, context, vetoed=quotes_us)
         answer = next(self._answers(question))
-        return self._verdict(question, answer, folding.fold(reply), quotes_us=quotes_us)
+        return self._verdict(question, answer, question.outer or question.folded, quotes_us=quotes_us)
 
     def _answers(self, question: _Question) -> Iterator[codes.Coded | rules.Match]:
         """All that may be said, the best first; the last is always there."""

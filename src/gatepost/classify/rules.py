@@ -100,7 +100,11 @@ class RuleSet:
 
     def says_never(self, key: str) -> bool:
         """Whether the text says that retrying will not succeed, whatever it is about."""
-        return any(pattern.regex.search(key) for pattern in self.never)
+        return any(
+            pattern.regex.search(key)
+            for pattern in self.never
+            if any(anchor in key for anchor in pattern.anchors)
+        )
 
     def _candidates(self, key: str) -> list[tuple[int, int]]:
         """Rules and patterns of which a literal is in the text, in order of precedence."""

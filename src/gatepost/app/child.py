@@ -1,5 +1,6 @@
 """Where a child process begins: reads its orders from the parent, becomes a worker or the console."""
 
+import asyncio
 import socket
 import sys
 
@@ -29,7 +30,8 @@ def main() -> None:
     """``python -m gatepost.app.child FD``: the parent's way to start one."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     end = socket.socket(fileno=int(sys.argv[1]))
-    sys.exit(uvloop.run(become(end)))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        sys.exit(runner.run(become(end)))
 
 
 if __name__ == "__main__":

@@ -5,25 +5,26 @@ SIGTERM: no new mail, what is under way is finished.
 """
 
 import asyncio
-import contextlib
 import os
 import random
 import shutil
 import signal
+import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from pathlib import Path
 
 from gatepost import clock as clocks
-from gatepost import config, errors
+from gatepost import errors
 from gatepost import log as logs
 from gatepost.app import compose, link, whispers
 from gatepost.delivery import opener, route
 from gatepost.delivery import worker as deliverers
-from gatepost.ingest import accept, gather, http, serve, space
+from gatepost.ingest import accept, conversation, failures, gather, http, listener, serve, space
 from gatepost.ingest import book as books
 from gatepost.ingest import settings as ingest_settings
 from gatepost.model import directory as directories
+from gatepost.model import event as events
 from gatepost.model import ids
 from gatepost.net import addresses, listen, resolver, tls
 from gatepost.store import port
@@ -46,6 +47,9 @@ class Worker:
         self.node = 0
         self.stopping = asyncio.Event()
         self.ready = False
+        servers = (self.settings.dns.server,) if self.settings.dns.server else ()
+        self.resolver = resolver.Resolver(servers, clock=self.clock)
+        self.router = route.Router(self.resolver, self.settings.route, self.settings.delivery)
 
     # --- the directory
 
@@ -70,19 +74,16 @@ class Worker:
     def deliverer(self, tell_other: whispers.Whispers) -> deliverers.Deliverer:
         """The delivery half."""
         settings = self.settings
-        servers = (settings.dns.server,) if settings.dns.server else ()
-        asked = resolver.Resolver(servers, clock=self.clock)
         rules = addresses.rules(
             settings.delivery.allow_networks, settings.delivery.only_networks, addresses.own_addresses()
         )
-        self.router = route.Router(asked, settings.route, settings.delivery)
         return deliverers.Deliverer(
             deliverers.Parts(
                 store=self.store,
                 classifier=compose.build_classifier(),
                 decide=compose.build_decide(settings.policy),
                 router=self.router,
-                opener=opener.Opener(asked, rules, settings.delivery, self.clock, settings.hostname),
+                opener=opener.Opener(self.resolver, rules, settings.delivery, self.clock, settings.hostname),
                 clock=self.clock,
                 settings=settings.delivery,
                 source=self.sources_get,
@@ -125,3 +126,160 @@ class Worker:
         if not self.settings.tls.cert:
             return None
         return tls.server_context(self.settings.tls.cert, self.settings.tls.key)
+
+
+class _Taking:
+    """The submission half: listeners and HTTP, on their sockets."""
+
+    def __init__(self, worker: Worker, tasks: asyncio.TaskGroup, offer: accept.Offer) -> None:
+        settings = worker.settings
+        self._worker = worker
+        self._tasks = tasks
+        self._context = worker.context()
+        acceptor = worker.acceptor(tasks, offer)
+        free_space = space.Space(worker.free_space, worker.clock)
+        secret = compose.pepper(settings)
+        self._noting: gather.Gather[events.Event, None] = gather.Gather(self._note, tasks)
+        self._parts = conversation.Parts(
+            acceptor=acceptor,
+            store=worker.store,
+            standings=gather.Gather(worker.store.standing, tasks),
+            note=lambda event: self._noting.ask(event, lambda _: None),
+            shelf=worker.shelf,
+            pepper=secret,
+            clock=worker.clock,
+            failures=failures.Failures(worker.clock, 1.0),
+            free_space=free_space,
+            settings=settings.ingest,
+        )
+        self._app = http.App(
+            http.Parts(
+                acceptor=acceptor,
+                shelf=worker.shelf,
+                pepper=secret,
+                settings=settings.ingest,
+                free_space=free_space,
+                ready=lambda: worker.ready,
+            )
+        )
+        self._listeners: list[listener.Listener] = []
+        self._http: serve.HttpServer | None = None
+
+    async def start(self) -> link.Addresses:
+        """Open everything. Raises BadInput for an address that cannot be listened on."""
+        settings = self._worker.settings
+        opened: list[str] = []
+        for index, one in enumerate(settings.listener):
+            host, number = ingest_settings.host_port(one.address, f"listener[{index}].address")
+            sockets = listen.bind(host, number, f"listener[{index}].address")
+            made = listener.Listener(one, self._parts, settings.hostname, self._context, self._tasks)
+            await made.start(sockets)
+            self._listeners.append(made)
+            opened += [_shown(sock) for sock in sockets]
+        return link.Addresses(tuple(opened), await self._start_http())
+
+    async def _start_http(self) -> str:
+        settings = self._worker.settings.http
+        if not settings.address:
+            return ""
+        host, number = ingest_settings.host_port(settings.address, "http.address")
+        sockets = listen.bind(host, number, "http.address")
+        self._http = serve.HttpServer(
+            self._app, self._context if settings.tls else None, behind_proxy=settings.behind_proxy
+        )
+        self._tasks.create_task(self._http.run(sockets))
+        return _shown(sockets[0])
+
+    async def drain(self) -> None:
+        """No new mail; what is on its way in is finished."""
+        if self._http is not None:
+            self._http.stop()
+        timeout_s = self._worker.settings.ingest.shutdown_timeout_s
+        await asyncio.gather(*(one.drain(timeout_s) for one in self._listeners))
+
+    @property
+    def connections(self) -> int:
+        """Open ones, of all listeners."""
+        return sum(one.connections for one in self._listeners)
+
+    async def _note(self, noted: Sequence[events.Event]) -> list[None]:
+        await self._worker.store.note(noted)
+        return [None] * len(noted)
+
+
+async def run(line: link.Link, orders: link.Orders) -> int:
+    """Work until told to stop. The exit status: 0, or 1 when the parent should start another."""
+    log = logs.get("worker")
+    store = await compose.open_store(orders.settings, orders.assignment.worker)
+    worker = Worker(line, orders, store)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stopping.set)
+    status = 0
+    try:
+        await _run(worker)
+    except* errors.GatepostError as group:
+        status = 1
+        problem = group.exceptions[0]
+        while isinstance(problem, BaseExceptionGroup):
+            problem = problem.exceptions[0]
+        log.error("this process cannot go on", problem=str(problem))  # noqa: TRY400 - one line, no trace
+    finally:
+        await store.close()
+    return status
+
+
+async def _run(worker: Worker) -> None:
+    settings = worker.settings
+    await worker.refresh()
+    whisper: whispers.Whispers
+    deliverer: deliverers.Deliverer
+
+    def heard(lane: int) -> None:
+        deliverer.look_at(lane)
+
+    whisper = whispers.Whispers(Path(settings.data_dir), worker.orders.index, settings.workers, heard)
+    deliverer = worker.deliverer(whisper)
+    whisper.open()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            taking = _Taking(worker, tasks, deliverer.offer)
+            running = [
+                tasks.create_task(deliverer.run()),
+                tasks.create_task(worker.follow()),
+                tasks.create_task(_beat(worker, deliverer, taking)),
+                tasks.create_task(_obey(worker)),
+            ]
+            worker.line.send(await taking.start())
+            worker.ready = True
+            await worker.stopping.wait()
+            worker.ready = False
+            await taking.drain()
+            await deliverer.drain(settings.delivery.shutdown_timeout_s)
+            for task in running:
+                task.cancel()
+    finally:
+        whisper.close()
+
+
+async def _beat(worker: Worker, deliverer: deliverers.Deliverer, taking: _Taking) -> None:
+    while True:
+        figures = {**deliverer.depth(), "clients": taking.connections}
+        worker.line.send(link.Beat(ready=worker.ready, figures=figures))
+        await asyncio.sleep(BEAT_S if worker.ready else 0.02)
+
+
+async def _obey(worker: Worker) -> None:
+    """Follow the parent; without one, stop at once: slots must never have two owners."""
+    while True:
+        order = await worker.line.receive_order()
+        match order:
+            case None:
+                os._exit(1)
+            case link.Drain():
+                worker.stopping.set()
+            case link.Reload() | link.Orders():
+                worker.log.info("new settings", generation=order.generation)
+
+
+def _shown(sock: socket.socket) -> str:
+    host, port_number = sock.getsockname()[:2]
+    return f"[{host}]:{port_number}" if ":" in host else f"{host}:{port_number}"

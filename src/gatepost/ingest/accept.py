@@ -19,7 +19,8 @@ import msgspec
 from gatepost import clock as clocks
 from gatepost import errors
 from gatepost.ingest import book as books
-from gatepost.ingest import gather, headers, labels, places, refusal
+from gatepost.ingest import gather, headers, places, refusal
+from gatepost.ingest import labels as label_values
 from gatepost.model import address as addresses
 from gatepost.model import directory as directories
 from gatepost.model import event as events
@@ -62,7 +63,7 @@ class Envelope(msgspec.Struct, frozen=True):
     recipients: tuple[addresses.Address, ...]
     peer: Peer
     utf8: bool = False
-    labels: labels.Labels = labels.NONE
+    labels: label_values.Labels = label_values.NONE
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -269,7 +270,7 @@ class Acceptor:
             list=listed,
             campaign=given.campaign
             or marked.campaign
-            or labels.default_campaign(listed, draft.header.subject),
+            or label_values.default_campaign(listed, draft.header.subject),
             tags=given.tags or marked.tags,
             metadata=given.metadata or marked.metadata,
             eight_bit=rest.eight_bit,

@@ -105,7 +105,9 @@ def insert_rows(db: apsw.Connection, statement: queries.Rows, rows: list[tuple[o
 
 def int64s(values: list[int]) -> object:
     """Numbers bound as one parameter, for ``carray``."""
-    return apsw.carray(array.array("q", values or [-1]))  # an empty array has no address; -1 is the id of nothing
+    return apsw.carray(
+        array.array("q", values or [-1])
+    )  # an empty array has no address; -1 is the id of nothing
 
 
 _ROWS = msgspec.json.Decoder(list[list[object]])

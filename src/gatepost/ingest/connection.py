@@ -1,0 +1,253 @@
+"""One SMTP client's connection: an asyncio protocol around the session and its conversation.
+
+Guarantees: one write per group of replies; one deadline for a whole command and a minimum rate for a body, whatever
+trickles in (faults.md B09); plaintext sent behind STARTTLS is never read (C01); no task per message.
+Not here: what is answered (``conversation``), who may connect (``listener``).
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import cast
+
+import msgspec
+
+from gatepost import errors
+from gatepost.ingest import book as books
+from gatepost.ingest import conversation
+from gatepost.net import connect, deadlines
+from gatepost.smtp import events, replies, states
+from gatepost.smtp import server as servers
+
+HANDSHAKE_S = 30.0
+_HIGH_WATER = 64 * 1024
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What every connection of a listener shares. context: for STARTTLS. implicit: TLS from the first byte."""
+
+    parts: conversation.Parts
+    session: servers.ServerSettings
+    context: ssl.SSLContext | None
+    implicit: bool
+    tasks: asyncio.TaskGroup
+
+
+class Connection(asyncio.Protocol):
+    """See the module. ``on_lost`` is told once when the connection is gone."""
+
+    def __init__(
+        self,
+        terms: Terms,
+        grant: Callable[[str], books.Grant | None],
+        admit: Callable[["Connection"], bool],
+        on_lost: Callable[["Connection"], None],
+    ) -> None:
+        self._terms = terms
+        self._grant = grant
+        self._admit = admit
+        self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._session = servers.ServerSession(terms.session)
+        self._talk: conversation.Conversation | None = None
+        self._deadline = deadlines.Deadline()
+        self._watch: asyncio.TimerHandle | None = None
+        self._upgrading = False
+        self._ending = False
+        self.ip = ""
+        self.secured = terms.implicit
+
+    # --- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is there (or its TLS layer is up)."""
+        self._transport = cast("asyncio.Transport", transport)
+        if self._talk is not None:
+            return
+        peer = transport.get_extra_info("peername")
+        self.ip = str(peer[0]).removeprefix("::ffff:") if peer else ""
+        if not self._admit(self):
+            self._write(replies.build(421, "4.3.2", "Too many connections, try again later"))
+            self._close()
+            return
+        grant = self._grant(self.ip)
+        if grant is not None:
+            settings = msgspec.structs.replace(self._terms.session, auth_required=False)
+            self._session = servers.ServerSession(settings)
+        self._talk = conversation.Conversation(self._terms.parts, self._session, self, grant)
+        self._session.greeting()
+        self._await_client()
+        self._work()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        self._deadline.seen(self._loop.time(), len(data))
+        self._session.receive(data)
+        self._work()
+
+    def eof_received(self) -> bool:
+        """The client closed its side: what it did not finish does not count."""
+        self._session.receive_eof()
+        self._work()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is gone."""
+        del exc
+        self._session.receive_eof()
+        self._unwatch()
+        if self._talk is not None:
+            self._talk.lost()
+        self._on_lost(self)
+
+    # --- the conversation's line
+
+    def answered(self) -> None:
+        """An answer was given outside of ``on``: send it, and go on."""
+        self._work()
+
+    def end(self, reply: bytes) -> None:
+        """Say this, and close."""
+        self._session.shutdown(reply)
+
+    def hold(self) -> None:
+        """Read no more for now."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._transport is not None and not self._transport.is_closing() and not self._upgrading:
+            self._transport.resume_reading()
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call that later, unless the connection is gone by then."""
+        self._loop.call_later(seconds, self._if_open, call)
+
+    # --- the listener's side
+
+    @property
+    def busy(self) -> bool:
+        """Whether a message is on its way in, or its answer awaited."""
+        return self._session.in_body or (
+            self._talk is not None and self._talk.phase is conversation.Phase.OWED
+        )
+
+    def drain(self) -> None:
+        """End it as soon as no message is on its way in (faults.md P20)."""
+        self._ending = True
+        if not self.busy:
+            self._session.shutdown()
+            self._work()
+
+    def abort(self) -> None:
+        """End it now."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- inside
+
+    def _if_open(self, call: Callable[[], None]) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            call()
+
+    def _work(self) -> None:
+        """Take events until the session waits for the client or for an answer, then write once."""
+        session, talk = self._session, self._talk
+        if talk is None or self._upgrading:
+            return
+        phase = talk.phase
+        while True:
+            event = session.next_event()
+            match event:
+                case states.Signal():
+                    break
+                case events.Closing():
+                    self._write(session.data_to_send())
+                    self._close()
+                    return
+                case events.StartTlsWanted():
+                    self._upgrade()
+                    return
+                case _:
+                    talk.on(event)
+        self._write(session.data_to_send())
+        if self._ending and not self.busy:
+            session.shutdown()
+            self._write(session.data_to_send())
+            self._close()
+        elif talk.phase is not phase or talk.phase is conversation.Phase.COMMAND:
+            self._await_client()
+
+    def _write(self, data: bytes) -> None:
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+            if self._transport.get_write_buffer_size() > _HIGH_WATER:
+                self._transport.abort()  # it asks and asks, and reads no answer
+
+    def _close(self) -> None:
+        self._unwatch()
+        if self._transport is not None:
+            self._transport.close()
+
+    # --- TLS
+
+    def _upgrade(self) -> None:
+        context, transport = self._terms.context, self._transport
+        if context is None or transport is None:
+            return
+        self._upgrading = True
+        # Paused before 220 goes out: nothing of the handshake can come yet, and nothing in clear will be read.
+        transport.pause_reading()
+        self._write(self._session.data_to_send())
+        self._terms.tasks.create_task(self._handshake(transport, context))
+
+    async def _handshake(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
+        try:
+            self._transport = await connect.start_server_tls(transport, self, context, within_s=HANDSHAKE_S)
+        except (OSError, ssl.SSLError, TimeoutError, errors.GatepostError):
+            transport.abort()
+            return
+        self._upgrading = False
+        self.secured = True
+        self._session.tls_started()
+        self._await_client()
+        self._work()
+
+    # --- deadlines
+
+    def _await_client(self) -> None:
+        talk = self._talk
+        if talk is None:
+            return
+        settings = self._terms.parts.settings
+        now = self._loop.time()
+        match talk.phase:
+            case conversation.Phase.COMMAND:
+                self._deadline.start(now, settings.command_timeout_s)
+            case conversation.Phase.BODY:
+                self._deadline.start(now, settings.data_timeout_s, settings.min_data_rate)
+            case conversation.Phase.OWED:
+                self._deadline.stop()
+        if self._watch is None and talk.phase is not conversation.Phase.OWED:
+            self._watch = self._loop.call_at(self._deadline.at, self._late)
+
+    def _late(self) -> None:
+        """The one timer of a connection: set again when it fires early, so that moving the deadline costs nothing."""
+        self._watch = None
+        if self._transport is None or self._transport.is_closing() or self._upgrading:
+            return
+        at = self._deadline.at
+        if at == float("inf"):
+            return
+        if self._loop.time() < at:
+            self._watch = self._loop.call_at(at, self._late)
+            return
+        self._session.timed_out()
+        self._work()
+
+    def _unwatch(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None

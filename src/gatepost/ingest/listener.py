@@ -1,0 +1,115 @@
+"""A submission listener: who may connect, how many, and how it stops.
+
+Guarantees: above its caps a client hears ``421 4.3.2``, never silence (faults.md §1.6); a stop lets running DATA finish.
+Not here: the conversation.
+"""
+
+import asyncio
+import collections
+import ipaddress
+import socket
+import ssl
+from collections.abc import Sequence
+
+from gatepost import log as logs
+from gatepost.ingest import book as books
+from gatepost.ingest import connection, conversation
+from gatepost.ingest import settings as ingest_settings
+from gatepost.smtp import server as servers
+
+
+class Listener:
+    """One ``[[listener]]`` in one worker."""
+
+    def __init__(
+        self,
+        settings: ingest_settings.ListenerSettings,
+        parts: conversation.Parts,
+        hostname: str,
+        context: ssl.SSLContext | None,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self._settings = settings
+        self._parts = parts
+        implicit = settings.tls is ingest_settings.ListenerTls.IMPLICIT
+        starttls = settings.tls is ingest_settings.ListenerTls.STARTTLS and context is not None
+        self._implicit = context if implicit else None
+        self._terms = connection.Terms(
+            parts=parts,
+            session=servers.ServerSettings(
+                hostname=hostname,
+                max_size=parts.settings.max_size,
+                max_recipients=parts.settings.max_recipients,
+                tls_available=starttls,
+                tls_active=implicit,
+                auth_without_tls=settings.auth_without_tls,
+            ),
+            context=context if starttls else None,
+            implicit=implicit,
+            tasks=tasks,
+        )
+        self._networks = ingest_settings.networks(settings.networks, "listener.networks")
+        self._open: set[connection.Connection] = set()
+        self._by_ip: collections.Counter[str] = collections.Counter()
+        self._servers: list[asyncio.Server] = []
+
+    async def start(self, sockets: Sequence[socket.socket]) -> None:
+        """Listen on these."""
+        loop = asyncio.get_running_loop()
+        for sock in sockets:
+            self._servers.append(await loop.create_server(self._make, sock=sock, ssl=self._implicit))
+
+    def stop_accepting(self) -> None:
+        """Take no new connection."""
+        for server in self._servers:
+            server.close()
+
+    async def drain(self, timeout_s: float) -> None:
+        """No new connection; who is not in the middle of a message hears 421; the others finish, within the time."""
+        self.stop_accepting()
+        for one in list(self._open):
+            one.drain()
+        deadline = self._parts.clock.monotonic() + timeout_s
+        while self._open and self._parts.clock.monotonic() < deadline:  # noqa: ASYNC110 - the end of the process
+            await asyncio.sleep(0.02)
+        for one in list(self._open):
+            one.abort()
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
+    def _make(self) -> connection.Connection:
+        return connection.Connection(self._terms, self._grant, self._admit, self._lost)
+
+    def _admit(self, one: connection.Connection) -> bool:
+        settings = self._settings
+        if len(self._open) >= settings.max_connections or self._by_ip[one.ip] >= settings.per_ip_connections:
+            logs.get("submission").warning(
+                "too many connections", listener=settings.name, ip=one.ip, open=len(self._open)
+            )
+            return False
+        self._open.add(one)
+        self._by_ip[one.ip] += 1
+        return True
+
+    def _lost(self, one: connection.Connection) -> None:
+        if one in self._open:
+            self._open.remove(one)
+            self._by_ip[one.ip] -= 1
+            if not self._by_ip[one.ip]:
+                del self._by_ip[one.ip]
+
+    def _grant(self, ip: str) -> books.Grant | None:
+        """Whoever comes from a named network sends as the listener's Bridge, without AUTH."""
+        if not self._settings.bridge:
+            return None
+        try:
+            address = ipaddress.ip_address(ip)
+        except ValueError:
+            return None
+        if not any(address.version == network.version and address in network for network in self._networks):
+            return None
+        sending = self._parts.shelf.book().by_name(self._settings.bridge)
+        return books.Grant(sending.bridge.id) if sending is not None else None

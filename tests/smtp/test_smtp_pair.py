@@ -50,6 +50,8 @@ class Shop:
             case events.BodyEnd():
                 self.messages.append((self.recipients, self.body))
                 self.session.message_accepted("Queued")
+            case _:
+                assert isinstance(event, events.Reset | events.StartTlsWanted)
 
     def _rcpt(self, address: addresses.Address) -> None:
         if address.local == "no":

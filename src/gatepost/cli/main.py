@@ -1,0 +1,115 @@
+"""The entry point: which commands there are, and how each of them fails.
+
+Guarantees: an error of input, of the store or of the system is one line ``gatepost: …`` and status 1; wrong usage is
+one line and status 2; Ctrl-C is status 130; a reader that went away (``| head``) is no failure.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+
+import cyclopts
+
+from gatepost import errors
+
+_COMMANDS = (
+    ("demo", "serving:demo"),
+    ("serve", "serving:serve"),
+    ("init", "setup:init"),
+    ("check", "checking:check"),
+    ("send", "sending:send"),
+    ("explain", "explaining:explain"),
+    ("classify", "classifying:classify"),
+    ("events", "feed:events"),
+    ("trace", "tracing:trace"),
+    ("why", "tracing:why"),
+    ("apply", "applying:apply"),
+)
+_GROUPS = (
+    ("queue", "queues", "What waits: list it, cancel it.", ("list", "cancel")),
+    ("suppress", "suppress", "Who is not written to.", ("add", "remove", "check", "list")),
+    ("bridge", "bridges", "How applications send.", ("add", "list", "show", "rotate", "revoke")),
+    ("pool", "pools", "Named groups of Sources.", ("add", "list", "show")),
+    ("source", "sources", "Ways out: local addresses and smarthosts.", ("add", "list", "show", "revoke")),
+    ("domain", "domains", "Domains that mail may be sent from.", ("add", "list")),
+)
+
+
+def build() -> cyclopts.App:
+    """The whole command line; a command's module is imported when the command is called."""
+    app = cyclopts.App(
+        name="gatepost",
+        help="A self-hosted sending gateway that reads every bounce inside the SMTP conversation.",
+        help_format="plaintext",
+        version=_version,
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+    for name, target in _COMMANDS:
+        app.command(f"gatepost.cli.{target}", name=name)
+    for name, module, text, verbs in _GROUPS:
+        group = cyclopts.App(name=name, help=text, help_format="plaintext", result_action="return_value")
+        for verb in verbs:
+            group.command(f"gatepost.cli.{module}:{verb}_", name=verb)
+        app.command(group)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command that the arguments name, and exit with its status."""
+    sys.exit(_status(sys.argv[1:] if arguments is None else arguments))
+
+
+def _status(arguments: Sequence[str]) -> int:
+    try:
+        status = _run(_config_last(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered has no reader; without this the interpreter would complain of it at its end.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        result: object = build()(arguments, exit_on_error=False, print_error=False)
+    except cyclopts.CycloptsError as error:
+        return _fail(" ".join(str(error).split()), 2)
+    except BrokenPipeError:
+        raise
+    except errors.GatepostError as error:
+        return _fail(str(error), 1)
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(text: str, status: int) -> int:
+    """One line for each problem: a configuration may have several."""
+    for line in text.splitlines() or ["failed"]:
+        print(f"gatepost: {line}", file=sys.stderr)
+    return status
+
+
+def _config_last(arguments: Sequence[str]) -> list[str]:
+    """``gatepost -c FILE serve`` means ``gatepost serve -c FILE``."""
+    found = list(arguments)
+    if not found or found[0].partition("=")[0] not in {"-c", "--config"}:
+        return found
+    count = 1 if "=" in found[0] else 2
+    option, rest = found[:count], found[count:]
+    if not rest or rest[0].startswith("-"):
+        return rest
+    at = rest.index("--") if "--" in rest else len(rest)
+    return [*rest[:at], *option, *rest[at:]]
+
+
+def _version() -> str:
+    import importlib.metadata
+
+    return f"gatepost {importlib.metadata.version('gatepost')}"

@@ -1,0 +1,199 @@
+"""The JSON form of what the store holds: words for enums, texts for ids, names for numbers.
+
+Guarantees: the fields of a shape are always there; what is not known is null. ``reply`` is escaped text.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from gatepost.cli import show
+from gatepost.model import directory as directories
+from gatepost.model import event as events
+from gatepost.model import ids
+from gatepost.model import reply as replies
+from gatepost.model import suppression as suppressions
+
+
+class EventShape(msgspec.Struct, frozen=True):
+    """An event as scripts see it."""
+
+    seq: int
+    at: str
+    state: str
+    message: str | None
+    delivery: str | None
+    attempt: int
+    account: str | None
+    bridge: str | None
+    pool: str | None
+    source: str | None
+    node: str | None
+    local_ip: str | None
+    ehlo: str | None
+    provider: str | None
+    domain: str | None
+    peer_host: str | None
+    peer_ip: str | None
+    sender_domain: str | None
+    list: str | None
+    campaign: str | None
+    tags: list[str]
+    recipient: str | None
+    outcome: str | None
+    category: str | None
+    fault: str | None
+    action: str | None
+    stage: str | None
+    code: int | None
+    enhanced: str | None
+    rule: str | None
+    confidence: str | None
+    tls: str | None
+    duration_ms: int | None
+    next_at: str | None
+    flags: list[str]
+    scope: str | None
+    detail: str | None
+    reply: str | None
+
+
+class SuppressionShape(msgspec.Struct, frozen=True):
+    """An entry as scripts see it. expires_at: null for never."""
+
+    target: str
+    kind: str
+    scope: str
+    state: str
+    reason: str
+    category: str | None
+    rule: str | None
+    created_at: str | None
+    last_at: str | None
+    expires_at: str | None
+    delivery: str | None
+    note: str | None
+    reply: str | None
+
+
+class Names:
+    """Names of the directory's numbers."""
+
+    def __init__(self, directory: directories.Directory) -> None:
+        self.account = _named(directory.accounts)
+        self.bridge = _named(directory.bridges)
+        self.pool = _named(directory.pools)
+        self.source = _named(directory.sources)
+        self.node = _named(directory.nodes)
+
+    def scope(self, text: str) -> str:
+        """``bridge:3`` → ``bridge:news``."""
+        word, _, owner = text.partition(":")
+        number, colon, rest = owner.partition(":")
+        if not number.isdigit():
+            return text
+        known = self.bridge if word == "bridge" else self.account
+        return f"{word}:{known.get(int(number), f'#{number}')}{colon}{rest}"
+
+
+def event(one: events.Event, names: Names) -> EventShape:
+    """The shape of one event."""
+    answered = one.outcome is not None
+    return EventShape(
+        seq=one.seq,
+        at=show.time(one.at),
+        state=one.state.word,
+        message=_id(one.message),
+        delivery=_id(one.delivery),
+        attempt=one.attempt,
+        account=_name(names.account, one.account),
+        bridge=_name(names.bridge, one.bridge),
+        pool=_name(names.pool, one.pool),
+        source=_name(names.source, one.source),
+        node=_name(names.node, one.node),
+        local_ip=one.local_ip or None,
+        ehlo=one.ehlo or None,
+        provider=one.provider or None,
+        domain=one.domain or None,
+        peer_host=one.peer_host or None,
+        peer_ip=one.peer_ip or None,
+        sender_domain=one.sender_domain or None,
+        list=one.list or None,
+        campaign=one.campaign or None,
+        tags=one.tags.split(",") if one.tags else [],
+        recipient=one.recipient or None,
+        outcome=one.outcome.word if one.outcome is not None else None,
+        category=one.category or None,
+        fault=one.fault.word if answered else None,
+        action=one.action.word if answered else None,
+        stage=one.stage.word if one.stage is not replies.Stage.UNKNOWN else None,
+        code=one.code or None,
+        enhanced=one.enhanced or None,
+        rule=one.rule or None,
+        confidence=one.confidence.word if one.confidence is not None else None,
+        tls=one.tls or None,
+        duration_ms=one.duration_ms or None,
+        next_at=show.time_or_none(one.next_at),
+        flags=flags(one.flags),
+        scope=names.scope(one.scope) if one.scope else None,
+        detail=one.detail or None,
+        reply=show.escaped(one.reply) if one.reply else None,
+    )
+
+
+def suppression(one: suppressions.Suppression, names: Names) -> SuppressionShape:
+    """The shape of one entry."""
+    return SuppressionShape(
+        target=target(one),
+        kind=one.kind.name.lower(),
+        scope=scope(one, names),
+        state=one.standing.word,
+        reason=one.reason,
+        category=one.category or None,
+        rule=one.rule or None,
+        created_at=show.time_or_none(one.created_at),
+        last_at=show.time_or_none(one.last_at),
+        expires_at=show.time_or_none(one.expires_at),
+        delivery=_id(one.delivery),
+        note=one.note or None,
+        reply=show.escaped(one.reply) if one.reply else None,
+    )
+
+
+def target(one: suppressions.Suppression) -> str:
+    """As people write it: ``ann@example.org``, ``@example.org``, ``@.example.org``."""
+    match one.kind:
+        case suppressions.Kind.ADDRESS:
+            return one.target
+        case suppressions.Kind.DOMAIN:
+            return f"@{one.target}"
+        case suppressions.Kind.SUBDOMAINS:
+            return f"@.{one.target}"
+
+
+def scope(one: suppressions.Suppression, names: Names) -> str:
+    """``instance``, ``account:default``, ``bridge:news``, ``list:default:news``."""
+    owner = f":{one.owner}" if one.owner else ""
+    return names.scope(f"{one.scope.word}{owner}{':' + one.list if one.list else ''}")
+
+
+def flags(value: events.Flag) -> list[str]:
+    """Their words."""
+    return [str(flag.name).lower() for flag in value]
+
+
+def _id(number: int) -> str | None:
+    return ids.to_text(number) if number else None
+
+
+def _name(names: dict[int, str], number: int) -> str | None:
+    return names.get(number, f"#{number}") if number else None
+
+
+_Entry = (
+    directories.Account | directories.Bridge | directories.Pool | directories.Source | directories.Node
+)
+
+
+def _named(entries: Iterable[_Entry]) -> dict[int, str]:
+    return {entry.id: entry.name for entry in entries}

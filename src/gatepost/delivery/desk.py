@@ -150,5 +150,13 @@ class Desk:
 
     @property
     def empty(self) -> bool:
-        """Nothing waits, nothing is open: the desk may be forgotten."""
-        return not (self.lane.known or self.allowance.open or self.parked or self.unresolved or self.due_at)
+        """Nothing waits, nothing is open, nothing is to be read: the desk may be forgotten."""
+        lane = self.lane
+        return not (
+            lane.known
+            or lane.more
+            or self.allowance.open
+            or self.parked
+            or self.unresolved
+            or self.timer is not None
+        )

@@ -48,7 +48,7 @@ class Worker:
         self.stopping = asyncio.Event()
         self.ready = False
         servers = (self.settings.dns.server,) if self.settings.dns.server else ()
-        self.resolver = resolver.Resolver(servers, clock=self.clock)
+        self.resolver = resolver.Resolver(servers, clock=self.clock, shuffle=random.shuffle)
         self.router = route.Router(self.resolver, self.settings.route, self.settings.delivery)
 
     # --- the directory

@@ -278,7 +278,7 @@ class Deliverer:
             at.opening[targets] -= 1
             at.live[targets] += 1
             self._at[connection] = (at, targets)
-            at.free(connection, targets, self._p.clock.monotonic())
+            self._free(connection, at)
             if connection.closed:
                 self._on_closed(connection)
         self._mark(at.lane.number)

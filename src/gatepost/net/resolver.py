@@ -1,48 +1,55 @@
-"""DNS for delivery: MX and addresses, cached, with equal questions asked once at a time.
+"""Finds where mail for a domain goes (RFC 5321 §5.1, RFC 7505) and the addresses of a host.
 
-Guarantees: NXDOMAIN, no answer and a null MX are told apart, and only what DNS really said is said (faults.md E02–E04);
-answers live for their TTL within bounds, failures for seconds; the cache is bounded.
-Not here: which addresses may be used (``addresses``).
+Guarantees: "there is no such domain" and "there is no mail there" are only ever said where DNS said so; every trouble
+in asking is FAILED (faults.md E04). Answers are cached for as long as DNS allows, within bounds; equal questions that
+are asked at once become one. The cache and the number of open questions are bounded. Nothing raises but for bugs.
+Not here: which addresses may be connected to (``addresses``). The system's resolv.conf is read once, at the start.
 """
 
 import asyncio
+import collections
 import enum
-import ipaddress
-import random
-from collections.abc import Awaitable, Callable
-from typing import TypeVar, cast
+import re
+from collections.abc import Callable
 
-import dns.asyncresolver
-import dns.exception
-import dns.name
+import dns.rdata
 import dns.rdatatype
-import dns.resolver
+import dns.rdtypes.ANY.MX
 import msgspec
 
 from gatepost import clock as clocks
-from gatepost import errors
+from gatepost.net import questions
 
-T = TypeVar("T")
-MAX_HOSTS = 25  # MX records looked at
-_CACHE = 100_000
-_LEAST_S, _MOST_S = 5.0, 3600.0
-_FAILED_S = 5.0
-_NEGATIVE_S = 30.0
+MAX_HOSTS = 20  # of one domain's MX records, the best; Postfix tries 5 addresses of them
+MAX_ADDRESSES = 20  # of one host and family
+MAX_NAME = 253  # characters of a host name that DNS can carry (RFC 1035 §2.3.4)
+MAX_CACHED = 20_000  # questions; about 20 MB
+MAX_OPEN = 500  # questions asked at once: each holds a socket
+LEAST_TTL_S, MOST_TTL_S = (
+    5.0,
+    3600.0,
+)  # TTL 0 may not mean a question for each message; an old route may not stay
+MOST_NEGATIVE_TTL_S = 60.0  # a domain that was just set up is found soon
+FAILED_TTL_S = 5.0  # RFC 9520 §3.2 demands at least 1 s, and allows 5 min
+
+_HOST = re.compile(
+    r"(?=.*[a-z_-][^.]*\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*"
+)  # its last label is not a number
 
 
 class MxKind(enum.Enum):
-    """What DNS says about where a domain's mail goes."""
+    """What a domain's DNS says about its mail."""
 
-    FOUND = enum.auto()
-    IMPLICIT = enum.auto()  # no MX, but an address (RFC 5321 §5.1)
-    NULL_MX = enum.auto()  # RFC 7505
-    NXDOMAIN = enum.auto()
-    NO_ADDRESS = enum.auto()  # the name exists and has neither MX nor address
-    FAILED = enum.auto()  # no usable answer: nothing is known
+    FOUND = "found"
+    IMPLICIT = "implicit"  # no MX records: the domain's own address takes the mail
+    NULL_MX = "null_mx"  # it declares that it takes none (RFC 7505)
+    NXDOMAIN = "nxdomain"
+    NO_ADDRESS = "no_address"  # it exists, but has neither a usable MX nor an address
+    FAILED = "failed"  # nothing is known
 
 
 class MxAnswer(msgspec.Struct, frozen=True):
-    """hosts: (preference, name), best first, equals in random order. detail: for people."""
+    """Where a domain's mail goes: (preference, host) in the order to try. detail: for a person."""
 
     kind: MxKind
     hosts: tuple[tuple[int, str], ...] = ()
@@ -50,166 +57,169 @@ class MxAnswer(msgspec.Struct, frozen=True):
 
 
 class AddressKind(enum.Enum):
-    """What DNS says about a host's addresses."""
+    """Whether a host has addresses."""
 
-    FOUND = enum.auto()
-    NONE = enum.auto()
-    FAILED = enum.auto()
+    FOUND = "found"
+    NONE = "none"
+    FAILED = "failed"
 
 
 class AddressAnswer(msgspec.Struct, frozen=True):
-    """A host's addresses of both families."""
+    """A host's addresses. incomplete: one family could not be asked, so an empty ``v4`` or ``v6`` proves nothing."""
 
     kind: AddressKind
     v4: tuple[str, ...] = ()
     v6: tuple[str, ...] = ()
+    detail: str = ""
+    incomplete: bool = False
 
 
-class _Said(msgspec.Struct, frozen=True):
-    """One question's answer: kind of failure or empty, the records' texts, and seconds that it holds."""
-
-    problem: str
-    records: tuple[tuple[int, str], ...]
-    ttl: float
+_Question = tuple[str, dns.rdatatype.RdataType]
 
 
 class Resolver:
-    """Asks the given servers (``ip`` or ``ip:port``), or those of the system."""
+    """The memory of one process. Names given to it are in DNS form (A-labels)."""
 
     def __init__(
         self,
         servers: tuple[str, ...],
         *,
         clock: clocks.Clock,
+        shuffle: Callable[[list[str]], None],
         timeout_s: float = 5.0,
-        shuffle: Callable[[list[tuple[int, str]]], None] = random.shuffle,
+        lifetime_s: float = 15.0,
+        place: str = "dns.server",
     ) -> None:
-        self._ask = dns.asyncresolver.Resolver(configure=not servers)
-        if servers:
-            pairs = [_server(text) for text in servers]
-            self._ask.nameservers = [host for host, _ in pairs]
-            self._ask.port = pairs[0][1]
-        self._ask.lifetime = timeout_s
+        self._asker = questions.Asker(servers, timeout_s, lifetime_s, place)
         self._clock = clock
         self._shuffle = shuffle
-        self._kept: dict[tuple[str, str], tuple[float, object]] = {}
-        self._asked: dict[tuple[str, str], asyncio.Future[object]] = {}
+        self._cache: collections.OrderedDict[_Question, tuple[float, questions.Records]] = (
+            collections.OrderedDict()
+        )
+        self._asked: dict[_Question, asyncio.Future[questions.Records]] = {}
+        self._room = asyncio.Semaphore(MAX_OPEN)
 
     async def mx(self, domain: str) -> MxAnswer:
-        """Where a domain's mail goes. The domain is in A-labels."""
-        found = await self._cached("mx", domain, lambda: self._mx(domain))
-        if len(found.hosts) < 2:
-            return found
-        hosts = list(found.hosts)
-        self._shuffle(hosts)
-        hosts.sort(key=lambda host: host[0])
-        return MxAnswer(found.kind, tuple(hosts), found.detail)
+        """Where mail for a domain goes; hosts of equal preference in random order (RFC 5321 §5.1)."""
+        found = await self._find(domain, dns.rdatatype.MX)
+        match found.kind:
+            case questions.Kind.FOUND:
+                return self._hosts(found.rdatas)
+            case questions.Kind.EMPTY:
+                return await self._implicit(domain)
+            case questions.Kind.NXDOMAIN:
+                return MxAnswer(MxKind.NXDOMAIN, detail=f"{domain} does not exist (NXDOMAIN)")
+            case questions.Kind.FAILED:
+                return MxAnswer(MxKind.FAILED, detail=f"MX of {domain}: {found.detail}")
 
     async def addresses(self, host: str) -> AddressAnswer:
-        """A host's addresses, both families asked at once."""
-        return await self._cached("ip", host, lambda: self._addresses(host))
-
-    # --- questions
-
-    async def _mx(self, domain: str) -> tuple[MxAnswer, float]:
-        said = await self._query(domain, dns.rdatatype.MX)
-        if said.problem == "nxdomain":
-            return MxAnswer(MxKind.NXDOMAIN, detail=f"{domain} does not exist"), _NEGATIVE_S
-        if said.problem == "failed":
-            return MxAnswer(MxKind.FAILED, detail=f"no answer from DNS for {domain}"), _FAILED_S
-        if said.records and all(not name for _, name in said.records):
-            return MxAnswer(MxKind.NULL_MX, detail=f"{domain} says that it takes no mail"), said.ttl
-        usable = [(p, name) for p, name in said.records if name and len(name) <= 253 and not _is_ip(name)]
-        if usable:
-            usable.sort()
-            return MxAnswer(MxKind.FOUND, tuple(usable[:MAX_HOSTS])), said.ttl
-        if said.records:
-            return MxAnswer(MxKind.NO_ADDRESS, detail=f"{domain} has no usable MX"), said.ttl
-        return await self._implicit(domain)
-
-    async def _implicit(self, domain: str) -> tuple[MxAnswer, float]:
-        found, ttl = await self._addresses(domain)
-        match found.kind:
-            case AddressKind.FOUND:
-                return MxAnswer(MxKind.IMPLICIT, ((0, domain),)), ttl
-            case AddressKind.NONE:
-                return MxAnswer(MxKind.NO_ADDRESS, detail=f"{domain} has neither MX nor address"), ttl
-            case AddressKind.FAILED:
-                return MxAnswer(MxKind.FAILED, detail=f"no answer from DNS for {domain}"), ttl
-
-    async def _addresses(self, host: str) -> tuple[AddressAnswer, float]:
-        four, six = await asyncio.gather(
-            self._query(host, dns.rdatatype.A), self._query(host, dns.rdatatype.AAAA)
-        )
-        v4 = tuple(text for _, text in four.records)
-        v6 = tuple(text for _, text in six.records)
+        """A host's IPv4 and IPv6 addresses, asked for in parallel; each family in random order."""
+        async with asyncio.TaskGroup() as both:
+            asked_4 = both.create_task(self._find(host, dns.rdatatype.A))
+            asked_6 = both.create_task(self._find(host, dns.rdatatype.AAAA))
+        found = asked_4.result(), asked_6.result()
+        v4, v6 = (self._texts(records.rdatas) for records in found)
+        troubles = [records.detail for records in found if records.kind is questions.Kind.FAILED]
         if v4 or v6:
-            return AddressAnswer(AddressKind.FOUND, v4, v6), min(four.ttl, six.ttl)
-        if "failed" in (four.problem, six.problem):
-            return AddressAnswer(AddressKind.FAILED), _FAILED_S
-        return AddressAnswer(AddressKind.NONE), _NEGATIVE_S
-
-    async def _query(self, name: str, kind: dns.rdatatype.RdataType) -> _Said:
-        try:
-            answer = await self._ask.resolve(
-                dns.name.from_text(name), kind, raise_on_no_answer=False, search=False
+            return AddressAnswer(AddressKind.FOUND, v4, v6, incomplete=bool(troubles))
+        if troubles:
+            return AddressAnswer(
+                AddressKind.FAILED, detail=f"address of {host}: {troubles[0]}", incomplete=True
             )
-        except dns.resolver.NXDOMAIN:
-            return _Said("nxdomain", (), _NEGATIVE_S)
-        except (dns.exception.DNSException, OSError, ValueError):
-            return _Said("failed", (), _FAILED_S)
-        if answer.rrset is None:
-            return _Said("", (), _NEGATIVE_S)
-        ttl = min(max(float(answer.rrset.ttl), _LEAST_S), _MOST_S)
-        if kind is dns.rdatatype.MX:
-            records = [(r.preference, str(r.exchange).removesuffix(".").lower()) for r in answer]
-        else:
-            records = [(0, str(r.address)) for r in answer]
-        return _Said("", tuple(records), ttl)
+        return AddressAnswer(AddressKind.NONE, detail=f"{host} has no address")
+
+    # --- what records mean
+
+    async def _implicit(self, domain: str) -> MxAnswer:
+        answer = await self.addresses(domain)
+        match answer.kind:
+            case AddressKind.FOUND:
+                return MxAnswer(MxKind.IMPLICIT, ((0, domain),))
+            case AddressKind.NONE:
+                return MxAnswer(MxKind.NO_ADDRESS, detail=f"{domain} has neither MX records nor an address")
+            case AddressKind.FAILED:
+                return MxAnswer(MxKind.FAILED, detail=answer.detail)
+
+    def _hosts(self, rdatas: tuple[dns.rdata.Rdata, ...]) -> MxAnswer:
+        records = [_mx_record(rdata) for rdata in rdatas]
+        if all(host == "" for _, host in records):
+            return MxAnswer(MxKind.NULL_MX, detail="the domain declares that it takes no mail (null MX)")
+        best: dict[str, int] = {}
+        for preference, host in records:
+            if is_host(host):
+                best[host] = min(preference, best.get(host, preference))
+        if not best:
+            return MxAnswer(MxKind.NO_ADDRESS, detail="none of the domain's MX records names a host")
+        names = sorted(best)
+        self._shuffle(names)
+        names.sort(key=best.__getitem__)  # a stable sort keeps the random order among equals
+        return MxAnswer(MxKind.FOUND, tuple((best[name], name) for name in names[:MAX_HOSTS]))
+
+    def _texts(self, rdatas: tuple[dns.rdata.Rdata, ...]) -> tuple[str, ...]:
+        texts = [rdata.to_text() for rdata in rdatas]
+        self._shuffle(texts)
+        return tuple(texts[:MAX_ADDRESSES])
 
     # --- the cache
 
-    async def _cached(self, kind: str, name: str, ask: Callable[[], Awaitable[tuple[T, float]]]) -> T:
-        key = (kind, name)
-        kept = self._kept.get(key)
-        if kept is not None and kept[0] > self._clock.monotonic():
-            return cast("T", kept[1])
-        asked = self._asked.get(key)
-        if asked is not None:
-            return cast("T", await asyncio.shield(asked))
-        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self._asked[key] = answer
+    async def _find(self, name: str, rdtype: dns.rdatatype.RdataType) -> questions.Records:
+        question = (name.lower().rstrip("."), rdtype)
+        while True:
+            known = self._known(question)
+            if known is not None:
+                return known
+            asked = self._asked.get(question)
+            if asked is None:
+                return await self._ask(question)
+            await asyncio.wait((asked,))
+            if not asked.cancelled():
+                return asked.result()
+            # Whoever asked was cancelled: one of those who waited asks instead.
+
+    async def _ask(self, question: _Question) -> questions.Records:
+        asked: asyncio.Future[questions.Records] = asyncio.get_running_loop().create_future()
+        self._asked[question] = asked
         try:
-            found, ttl = await ask()
-        except BaseException as error:
-            # Whoever waits with us asks for himself the next time.
-            answer.set_exception(
-                error if isinstance(error, Exception) else ConnectionError("not asked to the end")
-            )
-            answer.exception()
-            raise
+            async with self._room:
+                records = await self._asker.ask(*question)
+            self._keep(question, records)
+            asked.set_result(records)
         finally:
-            del self._asked[key]
-        if len(self._kept) >= _CACHE:
-            self._kept.clear()
-        self._kept[key] = (self._clock.monotonic() + ttl, found)
-        answer.set_result(found)
-        return found
+            del self._asked[question]
+            asked.cancel()  # does nothing where there is a result
+        return records
+
+    def _known(self, question: _Question) -> questions.Records | None:
+        kept = self._cache.get(question)
+        if kept is None:
+            return None
+        if kept[0] <= self._clock.monotonic():
+            del self._cache[question]
+            return None
+        self._cache.move_to_end(question)
+        return kept[1]
+
+    def _keep(self, question: _Question, records: questions.Records) -> None:
+        self._cache[question] = (self._clock.monotonic() + _ttl(records), records)
+        if len(self._cache) > MAX_CACHED:
+            self._cache.popitem(last=False)
 
 
-def _server(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or ("]" not in text and text.count(":") > 1):
-        host, port = text, "53"
-    host = host.strip("[]")
-    if not _is_ip(host) or not port.isdigit():
-        raise errors.BadInput("dns.server", f"{text!r} is not ip or ip:port")
-    return host, int(port)
+def is_host(name: str) -> bool:
+    """Whether mail can go to an MX record's name: not to an address written as a name, nor to one too long."""
+    return len(name) <= MAX_NAME and _HOST.fullmatch(name) is not None
 
 
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+def _mx_record(rdata: dns.rdata.Rdata) -> tuple[int, str]:
+    assert isinstance(rdata, dns.rdtypes.ANY.MX.MX)  # noqa: S101 - asked for
+    return rdata.preference, rdata.exchange.to_text(omit_final_dot=True).lower().removesuffix(".")
+
+
+def _ttl(records: questions.Records) -> float:
+    match records.kind:
+        case questions.Kind.FOUND:
+            return min(max(float(records.ttl), LEAST_TTL_S), MOST_TTL_S)
+        case questions.Kind.EMPTY | questions.Kind.NXDOMAIN:
+            return min(max(float(records.ttl), LEAST_TTL_S), MOST_NEGATIVE_TTL_S)
+        case questions.Kind.FAILED:
+            return FAILED_TTL_S

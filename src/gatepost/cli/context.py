@@ -16,6 +16,7 @@ import cyclopts
 if TYPE_CHECKING:
     from gatepost import config
     from gatepost.app import operate
+    from gatepost.model import directory as directories
     from gatepost.store import port
 
 CONFIG_VARIABLE = "GATEPOST_CONFIG"
@@ -92,6 +93,12 @@ async def operated(
     async with opened(settings) as store:
         decide = compose.build_decide(settings.policy)
         yield store, await operate.operator(store, Path(settings.data_dir), decide)
+
+
+async def directory(config: Path) -> "directories.Directory":
+    """Who sends, and by what way."""
+    async with opened(load(config)) as store:
+        return await store.directory()
 
 
 def now_ms() -> int:

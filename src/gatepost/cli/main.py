@@ -14,17 +14,17 @@ import cyclopts
 from gatepost import errors
 
 _COMMANDS = (
-    ("demo", "serving:demo"),
-    ("serve", "serving:serve"),
-    ("init", "setup:init"),
-    ("check", "checking:check"),
-    ("send", "sending:send"),
-    ("explain", "explaining:explain"),
-    ("classify", "classifying:classify"),
-    ("events", "feed:events"),
-    ("trace", "tracing:trace"),
-    ("why", "tracing:why"),
-    ("apply", "applying:apply"),
+    ("demo", "serving:demo", "Try it: a gateway, its console and a sandbox of receivers, all on loopback."),
+    ("init", "setup:init", "Write a commented gatepost.toml and create the first Bridge."),
+    ("serve", "serving:serve", "Run the gateway."),
+    ("check", "checking:check", "Check the configuration, the rule files and the ledger."),
+    ("send", "sending:send", "Submit one message."),
+    ("explain", "explaining:explain", "What a reply means, and what would be done."),
+    ("classify", "classifying:classify", "What many replies mean: JSON lines in and out."),
+    ("events", "feed:events", "Everything that happened, in order; --follow for what happens now."),
+    ("trace", "tracing:trace", "The whole life of a message, or of what went to an address."),
+    ("why", "tracing:why", "What a delivery waits for."),
+    ("apply", "applying:apply", "Make accounts, Bridges, Pools, Sources and domains what a file says."),
 )
 _GROUPS = (
     ("queue", "queues", "What waits: list it, cancel it.", ("list", "cancel")),
@@ -46,8 +46,8 @@ def build() -> cyclopts.App:
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
-    for name, target in _COMMANDS:
-        app.command(f"gatepost.cli.{target}", name=name)
+    for place, (name, target, text) in enumerate(_COMMANDS):
+        app.command(f"gatepost.cli.{target}", name=name, help=text, sort_key=place)
     for name, module, text, verbs in _GROUPS:
         group = cyclopts.App(name=name, help=text, help_format="plaintext", result_action="return_value")
         for verb in verbs:

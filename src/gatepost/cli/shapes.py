@@ -3,7 +3,7 @@
 Guarantees: the fields of a shape are always there; what is not known is null. ``reply`` is escaped text.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -38,7 +38,7 @@ class EventShape(msgspec.Struct, frozen=True):
     sender_domain: str | None
     list: str | None
     campaign: str | None
-    tags: list[str]
+    tags: Sequence[str]
     recipient: str | None
     outcome: str | None
     category: str | None
@@ -52,7 +52,7 @@ class EventShape(msgspec.Struct, frozen=True):
     tls: str | None
     duration_ms: int | None
     next_at: str | None
-    flags: list[str]
+    flags: Sequence[str]
     scope: str | None
     detail: str | None
     reply: str | None
@@ -190,9 +190,7 @@ def _name(names: dict[int, str], number: int) -> str | None:
     return names.get(number, f"#{number}") if number else None
 
 
-_Entry = (
-    directories.Account | directories.Bridge | directories.Pool | directories.Source | directories.Node
-)
+_Entry = directories.Account | directories.Bridge | directories.Pool | directories.Source | directories.Node
 
 
 def _named(entries: Iterable[_Entry]) -> dict[int, str]:

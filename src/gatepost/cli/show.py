@@ -30,7 +30,7 @@ def line(text: str) -> None:
     sys.stdout.write(plain(text) + "\n")
 
 
-def json(value: object) -> None:
+def json_line(value: object) -> None:
     """One JSON line on standard output."""
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
@@ -84,3 +84,15 @@ def moment_of(text: str, place: str, now_ms: int) -> int:
     if found.tzinfo is None:
         found = found.replace(tzinfo=dt.UTC)
     return round(found.timestamp() * 1000)
+
+
+def record(value: msgspec.Struct, *, json: bool) -> None:
+    """One value: a JSON line, or its fields one below the other."""
+    if json:
+        json_line(value)
+        return
+    fields = msgspec.to_builtins(value)
+    width = max(map(len, fields))
+    for name, found in fields.items():
+        text = " ".join(map(str, found)) if isinstance(found, list | tuple) else found
+        line(f"{name:<{width}}  {'' if text is None else text}")

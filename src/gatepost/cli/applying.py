@@ -1,0 +1,63 @@
+"""``gatepost apply FILE``: accounts, Pools, Sources, Bridges and sender domains as a TOML file describes them."""
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gatepost import errors
+from gatepost.cli import context, show
+
+if TYPE_CHECKING:
+    from gatepost.cli import planning
+
+
+def apply(file: Path, /, *, json: context.Json = False, config: context.Config = context.DEFAULT) -> int:
+    """Create what is missing and change what differs; what the file does not name stays. A second time changes nothing.
+
+    Parameters
+    ----------
+    file
+        TOML with [[account]], [[pool]], [[source]], [[bridge]] and [[domain]] entries, each with a name.
+    """
+    return context.run(carry_out(read(file), config, json=json))
+
+
+def read(file: Path) -> "planning.Plan":
+    """The plan in a file. Raises BadInput."""
+    from gatepost.cli import planning
+
+    try:
+        return msgspec.convert(tomllib.loads(file.read_text("utf-8")), planning.Plan)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise errors.BadInput(str(file), str(error)) from None
+    except msgspec.ValidationError as error:
+        problem, _, place = str(error).partition(" - at `$.")
+        raise errors.BadInput(f"{file}:{place.rstrip('`')}" if place else str(file), problem) from None
+
+
+async def carry_out(plan: "planning.Plan", config: Path, *, json: bool) -> int:
+    """Follow a plan and say what was done; secrets of new Bridges are shown once."""
+    from gatepost.app import compose
+    from gatepost.cli import planning
+
+    settings = context.load(config)
+    async with context.operated(settings) as (store, operator):
+        done = await planning.follow(plan, store, operator, compose.pepper(settings))
+    if json:
+        show.json_line(done)
+        return 0
+    for line in done.lines or ("nothing to change",):
+        show.line(line)
+    for secrets in done.secrets:
+        tell(secrets)
+    return 0
+
+
+def tell(secrets: "planning.Secrets") -> None:
+    """The secrets of one Bridge, for people."""
+    show.line(f"Bridge {secrets.bridge!r}; its secrets are shown only now:")
+    for name, value in (("password", secrets.password), ("API key", secrets.key)):
+        if value:
+            show.line(f"  {name:<9} {value}")

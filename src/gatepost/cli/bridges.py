@@ -1,0 +1,191 @@
+"""``gatepost bridge …``: how applications send, and the secrets by which they do."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import cyclopts
+import msgspec
+
+from gatepost.cli import applying, context, show
+from gatepost.model import directory as directories
+
+Names = Annotated[tuple[str, ...], cyclopts.Parameter(consume_multiple=True, negative="")]
+
+
+class BridgeShape(msgspec.Struct, frozen=True):
+    """A Bridge as scripts see it: all but its secrets."""
+
+    name: str
+    account: str
+    pool: str
+    kind: str
+    on_suppressed: str
+    sender_domains: tuple[str, ...]
+    lifetime_s: int
+    created_at: str | None
+    revoked_at: str | None
+
+
+def add_(  # noqa: PLR0913 - one parameter per option of the command
+    name: str,
+    /,
+    *,
+    account: str = "default",
+    pool: str = "default",
+    kind: Literal["bulk", "transactional"] = "bulk",
+    on_suppressed: Literal["accept", "refuse"] = "accept",
+    sender_domain: Names = (),
+    lifetime_s: int = 0,
+    json: context.Json = False,
+    config: context.Config = context.DEFAULT,
+) -> int:
+    """Add a Bridge and show its secrets once.
+
+    Parameters
+    ----------
+    name
+        What it logs in as.
+    account
+        Whose it is.
+    pool
+        The Pool that its mail leaves by.
+    kind
+        Transactional mail goes first and is not held back with campaigns.
+    on_suppressed
+        How a suppressed recipient is answered at submission.
+    sender_domain
+        What it may send from; all domains of the account without it.
+    lifetime_s
+        Of its messages; the policy's without it.
+    """
+    from gatepost import errors
+    from gatepost.cli import planning
+
+    wanted = planning.BridgePlan(name, account, pool, kind, on_suppressed, sender_domain, lifetime_s)
+
+    async def work() -> int:
+        async with context.opened(context.load(config)) as store:
+            known = await store.directory()
+        owner = planning.account_of(account, known).id
+        if any(one.name == name and one.account == owner for one in known.bridges):
+            raise errors.BadInput("bridge", f"{name!r} is there already")
+        return await applying.carry_out(planning.Plan(bridge=(wanted,)), config, json=json)
+
+    return context.run(work())
+
+
+def list_(*, json: context.Json = False, config: context.Config = context.DEFAULT) -> int:
+    """List the Bridges, also revoked ones."""
+    found = [_shape(one, known) for known in [_directory(config)] for one in known.bridges]
+    if json:
+        for one in found:
+            show.json_line(one)
+        return 0
+    rows = [
+        (one.account, one.name, one.kind, one.pool, one.on_suppressed, one.revoked_at or "") for one in found
+    ]
+    show.table(("account", "bridge", "kind", "pool", "on suppressed", "revoked"), rows)
+    return 0
+
+
+def show_(name: str, /, *, json: context.Json = False, config: context.Config = context.DEFAULT) -> int:
+    """Show one Bridge.
+
+    Parameters
+    ----------
+    name
+        Its name, or account/name.
+    """
+    from gatepost.cli import planning
+
+    known = _directory(config)
+    show.record(_shape(planning.bridge_of(name, known), known), json=json)
+    return 0
+
+
+def rotate_(
+    name: str,
+    /,
+    *,
+    what: Literal["both", "password", "key"] = "both",
+    json: context.Json = False,
+    config: context.Config = context.DEFAULT,
+) -> int:
+    """Give a Bridge new secrets; the old ones end within a second.
+
+    Parameters
+    ----------
+    name
+        Its name, or account/name.
+    what
+        The SMTP password, the API key, or both.
+    """
+    return context.run(_rotate(name, what, config, json=json))
+
+
+def revoke_(name: str, /, *, config: context.Config = context.DEFAULT) -> int:
+    """End a Bridge: its secrets open nothing any more. Mail that it handed in is still delivered.
+
+    Parameters
+    ----------
+    name
+        Its name, or account/name.
+    """
+    return context.run(_revoke(name, config))
+
+
+async def _rotate(name: str, what: str, config: Path, *, json: bool) -> int:
+    from gatepost.app import compose
+    from gatepost.cli import planning
+    from gatepost.ingest import credentials
+
+    settings = context.load(config)
+    pepper = compose.pepper(settings)
+    async with context.operated(settings) as (store, operator):
+        bridge = planning.bridge_of(name, await store.directory())
+        password = credentials.new_secret() if what != "key" else ""
+        key = credentials.new_key() if what != "password" else ""
+        new = msgspec.structs.replace(
+            bridge,
+            password_mac=credentials.mac(pepper, password) if password else bridge.password_mac,
+            key_mac=credentials.mac(pepper, key) if key else bridge.key_mac,
+        )
+        await operator.change_directory([new], context.actor())
+    secrets = planning.Secrets(bridge.name, password, key)
+    if json:
+        show.json_line(secrets)
+    else:
+        applying.tell(secrets)
+    return 0
+
+
+async def _revoke(name: str, config: Path) -> int:
+    from gatepost.cli import planning
+
+    async with context.operated(context.load(config)) as (store, operator):
+        bridge = planning.bridge_of(name, await store.directory())
+        if not bridge.revoked_at:
+            ended = msgspec.structs.replace(bridge, revoked_at=context.now_ms())
+            await operator.change_directory([ended], context.actor())
+    show.line(f"bridge {bridge.name} {'was revoked already' if bridge.revoked_at else 'revoked'}")
+    return 0
+
+
+def _directory(config: Path) -> directories.Directory:
+    return context.run(context.directory(config))
+
+
+def _shape(one: directories.Bridge, known: directories.Directory) -> BridgeShape:
+    accounts = {account.id: account.name for account in known.accounts}
+    pools = {pool.id: pool.name for pool in known.pools}
+    return BridgeShape(
+        name=one.name,
+        account=accounts.get(one.account, ""),
+        pool=pools.get(one.pool, ""),
+        kind=one.kind.name.lower(),
+        on_suppressed=one.on_suppressed.name.lower(),
+        sender_domains=one.sender_domains,
+        lifetime_s=one.lifetime_s,
+        created_at=show.time_or_none(one.created_at),
+        revoked_at=show.time_or_none(one.revoked_at),
+    )

@@ -1,0 +1,85 @@
+"""``gatepost classify``: replies in, one JSON object a line; the same lines out with what they mean.
+
+Guarantees: lines come out in the order they came in, with every field they had; a line that cannot be read comes out
+with ``error`` and its number, and the status is 1 at the end.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import msgspec
+
+from gatepost import errors
+from gatepost.cli import context
+
+if TYPE_CHECKING:
+    from gatepost.cli import judging
+
+_FLUSH_LINES = 500
+
+
+def classify(file: Path | None = None, /, *, config: context.Config = context.DEFAULT) -> int:
+    """Say what replies mean: JSON lines in, the same lines with category, outcome, action … out.
+
+    Each line is {"reply": …} and may have stage, provider, peer, our_ip, our_host, mail_from, from_domain, recipient.
+
+    Parameters
+    ----------
+    file
+        What to read; standard input without it, or for -.
+    """
+    judge = new_judge(config)
+    if file is None or str(file) == "-":
+        return _pass(sys.stdin.buffer, sys.stdout.buffer, judge)
+    with file.open("rb") as source:
+        return _pass(source, sys.stdout.buffer, judge)
+
+
+def new_judge(config: Path) -> "judging.Judge":
+    """A Judge by the shipped rules and the policy of the configuration, if there is one."""
+    from gatepost.app import compose
+    from gatepost.cli import judging
+    from gatepost.policy import terms
+
+    settings = context.load_if_there(config)
+    return judging.Judge(compose.build_classifier(), terms.of(settings.policy), context.now_ms())
+
+
+def answers(lines: Iterable[bytes], judge: "judging.Judge") -> Iterator[tuple[bytes, bool]]:
+    """For each line that is not blank: the line that goes out, and whether it was good."""
+    encode = msgspec.json.Encoder().encode
+    whole = msgspec.json.Decoder(dict[str, msgspec.Raw])
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        given: dict[str, msgspec.Raw] = {}
+        try:
+            given = whole.decode(line)
+            added = _answer(line, judge)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, errors.BadInput) as error:
+            yield encode({**given, "error": f"line {number}: {error}"}), False
+        else:
+            yield encode({**given, **added}), True
+
+
+def _answer(line: bytes, judge: "judging.Judge") -> dict[str, object]:
+    from gatepost.cli import judging
+
+    asked = msgspec.json.decode(line, type=judging.Asked)
+    reply = judging.reply_of(asked.reply, judging.stage_of(asked.stage, judging.CORPUS_STAGES))
+    return msgspec.structs.asdict(judge.answer(reply, judge.verdict(reply, judging.context_of(asked))))
+
+
+def _pass(source: BinaryIO, out: BinaryIO, judge: "judging.Judge") -> int:
+    good = True
+    for count, (line, fine) in enumerate(answers(source, judge), 1):
+        out.write(line + b"\n")
+        good = good and fine
+        if count % _FLUSH_LINES == 0:
+            out.flush()
+    out.flush()
+    if not good:
+        print("gatepost: some lines could not be read; each has its error", file=sys.stderr)
+    return 0 if good else 1

@@ -1,0 +1,252 @@
+"""Accounts, Bridges, Pools, Sources and sender domains as somebody wants them, and the changes that make them so.
+
+Guarantees: what is as wanted is left alone, so that following a plan twice changes nothing the second time; nothing that
+a plan does not name is touched. References are by name. A new Bridge gets its secrets here, and they are returned once.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, TypeVar
+
+import msgspec
+
+from gatepost import errors
+from gatepost.app import operate
+from gatepost.cli import context
+from gatepost.ingest import credentials
+from gatepost.model import address as addresses
+from gatepost.model import directory as directories
+from gatepost.store import port
+
+DEFAULT = "default"
+
+_E = TypeVar("_E", bound=directories.Change)
+
+
+class AccountPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[[account]]``."""
+
+    name: str
+
+
+class PoolPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[[pool]]``."""
+
+    name: str
+    account: str = DEFAULT
+
+
+class SourcePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[[source]]``: a local address with its EHLO name, or a smarthost (``host``)."""
+
+    name: str
+    pool: str = DEFAULT
+    ip: str = ""
+    ehlo: str = ""
+    host: str = ""
+    port: int = 0
+    username: str = ""
+    password: str = ""
+    tls: Literal["opportunistic", "required", "never"] = "opportunistic"
+    weight: int = 1
+    disabled: bool = False
+    limits: directories.Limits = directories.Limits()
+
+
+class BridgePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[[bridge]]``. revoked: true ends it; its secrets open nothing any more."""
+
+    name: str
+    account: str = DEFAULT
+    pool: str = DEFAULT
+    kind: Literal["bulk", "transactional"] = "bulk"
+    on_suppressed: Literal["accept", "refuse"] = "accept"
+    sender_domains: tuple[str, ...] = ()
+    lifetime_s: int = 0
+    revoked: bool = False
+
+
+class DomainPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[[domain]]``: a domain that an account may send from."""
+
+    name: str
+    account: str = DEFAULT
+
+
+class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole file."""
+
+    account: tuple[AccountPlan, ...] = ()
+    pool: tuple[PoolPlan, ...] = ()
+    source: tuple[SourcePlan, ...] = ()
+    domain: tuple[DomainPlan, ...] = ()
+    bridge: tuple[BridgePlan, ...] = ()
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """Of one new Bridge; shown once."""
+
+    bridge: str
+    password: str
+    key: str
+
+
+class Done(msgspec.Struct, frozen=True):
+    """One line per entry that was added or changed, and the secrets of new Bridges."""
+
+    lines: tuple[str, ...]
+    secrets: tuple[Secrets, ...]
+
+
+async def follow(plan: Plan, store: port.Store, operator: operate.Operator, pepper: bytes) -> Done:
+    """Make it so. What refers to something new is written after it. Raises BadInput."""
+    maker = _Maker(pepper, context.now_ms())
+    stages: list[tuple[str, Callable[[directories.Directory], list[directories.Change]]]] = [
+        ("account", lambda known: [_account(one, known) for one in plan.account]),
+        ("pool", lambda known: [_pool(one, known) for one in plan.pool]),
+        ("source", lambda known: [_source(one, known) for one in plan.source]),
+        ("domain", lambda known: [_domain(one, known) for one in plan.domain]),
+        ("bridge", lambda known: [maker.bridge(one, known) for one in plan.bridge]),
+    ]
+    known = await store.directory()
+    lines: list[str] = []
+    for kind, wanted in stages:
+        changes = [entry for entry in wanted(known) if entry not in entries(known, kind)]
+        if changes:
+            lines += [f"{kind} {name_of(entry)} {'changed' if entry.id else 'added'}" for entry in changes]
+            known = await operator.change_directory(changes, context.actor())
+    return Done(tuple(lines), tuple(maker.secrets))
+
+
+def entries(known: directories.Directory, kind: str) -> Sequence[directories.Change]:
+    """All of one kind."""
+    found: dict[str, Sequence[directories.Change]] = {
+        "account": known.accounts,
+        "pool": known.pools,
+        "source": known.sources,
+        "domain": known.sender_domains,
+        "bridge": known.bridges,
+    }
+    return found[kind]
+
+
+def name_of(entry: directories.Change) -> str:
+    """As people call it."""
+    return entry.domain if isinstance(entry, directories.SenderDomain) else entry.name
+
+
+def bridge_of(name: str, known: directories.Directory) -> directories.Bridge:
+    """The Bridge called ``name`` or ``account/name``. Raises BadInput."""
+    account, slash, short = name.rpartition("/")
+    owners = {one.id for one in known.accounts if not slash or one.name == account}
+    found = [one for one in known.bridges if one.name == short and one.account in owners]
+    if len(found) != 1:
+        problem = "is the name of several Bridges: write account/name" if found else "is no Bridge"
+        raise errors.BadInput("bridge", f"{name!r} {problem}")
+    return found[0]
+
+
+class _Maker:
+    """Makes Bridges, and remembers the secrets of new ones."""
+
+    def __init__(self, pepper: bytes, now_ms: int) -> None:
+        self.secrets: list[Secrets] = []
+        self._pepper = pepper
+        self._now = now_ms
+
+    def bridge(self, wanted: BridgePlan, known: directories.Directory) -> directories.Bridge:
+        """The entry: as it is but for what is wanted otherwise, or new."""
+        account = account_of(wanted.account, known).id
+        old = find((one for one in known.bridges if one.account == account), wanted.name)
+        if old is None:
+            old = self._new(wanted.name)
+        return msgspec.structs.replace(
+            old,
+            account=account,
+            pool=pool_of(wanted.pool, account, known).id,
+            kind=directories.BridgeKind[wanted.kind.upper()],
+            on_suppressed=directories.OnSuppressed[wanted.on_suppressed.upper()],
+            sender_domains=tuple(addresses.domain_key(name) for name in wanted.sender_domains),
+            lifetime_s=wanted.lifetime_s,
+            revoked_at=(old.revoked_at or self._now) if wanted.revoked else 0,
+        )
+
+    def _new(self, name: str) -> directories.Bridge:
+        secrets = Secrets(name, credentials.new_secret(), credentials.new_key())
+        self.secrets.append(secrets)
+        return directories.Bridge(
+            id=0,
+            account=0,
+            name=name,
+            pool=0,
+            password_mac=credentials.mac(self._pepper, secrets.password),
+            key_mac=credentials.mac(self._pepper, secrets.key),
+            created_at=self._now,
+        )
+
+
+def _account(wanted: AccountPlan, known: directories.Directory) -> directories.Account:
+    return find(known.accounts, wanted.name) or directories.Account(0, wanted.name)
+
+
+def _pool(wanted: PoolPlan, known: directories.Directory) -> directories.Pool:
+    account = account_of(wanted.account, known).id
+    old = find((one for one in known.pools if one.account == account), wanted.name)
+    return old or directories.Pool(0, account, wanted.name)
+
+
+def _source(wanted: SourcePlan, known: directories.Directory) -> directories.Source:
+    old = find(known.sources, wanted.name)
+    pools = [one for one in known.pools if one.name == wanted.pool]
+    if old is not None and old.pool in {one.id for one in pools}:
+        pools = [one for one in pools if one.id == old.pool]
+    if len(pools) != 1:
+        raise errors.BadInput(f"source {wanted.name}", f"{wanted.pool!r} is not the name of one Pool")
+    return directories.Source(
+        id=old.id if old else 0,
+        pool=pools[0].id,
+        name=wanted.name,
+        node=old.node if old else 0,
+        ip=wanted.ip,
+        ehlo=wanted.ehlo,
+        host=wanted.host,
+        port=wanted.port,
+        username=wanted.username,
+        password=wanted.password,
+        tls=wanted.tls,
+        weight=wanted.weight,
+        limits=wanted.limits,
+        disabled=wanted.disabled,
+    )
+
+
+def _domain(wanted: DomainPlan, known: directories.Directory) -> directories.SenderDomain:
+    account = account_of(wanted.account, known).id
+    domain = addresses.domain_key(wanted.name)
+    for old in known.sender_domains:
+        if old.account == account and old.domain == domain:
+            return old
+    return directories.SenderDomain(0, account, domain)
+
+
+def account_of(name: str, known: directories.Directory) -> directories.Account:
+    """The account of that name. Raises BadInput."""
+    found = find(known.accounts, name)
+    if found is None:
+        raise errors.BadInput("account", f"there is no account {name!r}")
+    return found
+
+
+def pool_of(name: str, account: int, known: directories.Directory) -> directories.Pool:
+    """The account's Pool of that name. Raises BadInput."""
+    found = find((one for one in known.pools if one.account == account), name)
+    if found is None:
+        raise errors.BadInput("pool", f"there is no Pool {name!r} of this account")
+    return found
+
+
+def find(entries_: Iterable[_E], name: str) -> _E | None:
+    """The entry of that name."""
+    for entry in entries_:
+        if name_of(entry) == name:
+            return entry
+    return None

@@ -1,0 +1,163 @@
+"""``gatepost source …``: ways out, local addresses and smarthosts."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import cyclopts
+import msgspec
+
+from gatepost import errors
+from gatepost.cli import applying, context, show
+from gatepost.model import directory as directories
+
+
+class SourceShape(msgspec.Struct, frozen=True):
+    """A Source as scripts see it: all but its password."""
+
+    name: str
+    pool: str
+    ip: str | None
+    ehlo: str | None
+    host: str | None
+    port: int | None
+    username: str | None
+    tls: str
+    weight: int
+    limits: directories.Limits
+    disabled: bool
+
+
+def add_(  # noqa: PLR0913 - one parameter per option of the command
+    name: str,
+    /,
+    *,
+    pool: str = "default",
+    ip: str = "",
+    ehlo: str = "",
+    host: str = "",
+    port: int = 587,
+    username: str = "",
+    password_file: Annotated[Path | None, cyclopts.Parameter(negative="")] = None,
+    tls: Literal["opportunistic", "required", "never"] = "opportunistic",
+    weight: int = 1,
+    json: context.Json = False,
+    config: context.Config = context.DEFAULT,
+) -> int:
+    """Add a Source, or change the one of this name.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    pool
+        The Pool it belongs to.
+    ip
+        The local address that mail leaves from; the system's choice without it.
+    ehlo
+        The name that belongs to that address.
+    host
+        A smarthost, through which mail goes instead of to the MX.
+    port
+        The smarthost's.
+    username
+        For the smarthost.
+    password_file
+        Where the smarthost's password stands, alone.
+    tls
+        With the smarthost: opportunistic, required or never.
+    weight
+        Its share of the Pool's mail.
+    """
+    from gatepost.cli import planning
+
+    password = password_file.read_text("utf-8").strip() if password_file is not None else ""
+    wanted = planning.SourcePlan(
+        name=name,
+        pool=pool,
+        ip=ip,
+        ehlo=ehlo,
+        host=host,
+        port=port if host else 0,
+        username=username,
+        password=password,
+        tls=tls,
+        weight=weight,
+    )
+    return context.run(applying.carry_out(planning.Plan(source=(wanted,)), config, json=json))
+
+
+def list_(*, json: context.Json = False, config: context.Config = context.DEFAULT) -> int:
+    """List the Sources, also disabled ones."""
+    found = _all(context.run(context.directory(config)))
+    if json:
+        for one in found:
+            show.json_line(one)
+        return 0
+    rows = [
+        (one.pool, one.name, _way(one), one.ehlo or "", one.weight, "disabled" if one.disabled else "")
+        for one in found
+    ]
+    show.table(("pool", "source", "by", "EHLO", "weight", ""), rows)
+    return 0
+
+
+def show_(name: str, /, *, json: context.Json = False, config: context.Config = context.DEFAULT) -> int:
+    """Show one Source.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    """
+    for one in _all(context.run(context.directory(config))):
+        if one.name == name:
+            show.record(one, json=json)
+            return 0
+    raise errors.BadInput("source", f"there is no Source {name!r}")
+
+
+def revoke_(name: str, /, *, config: context.Config = context.DEFAULT) -> int:
+    """Disable a Source: no new mail is given to it.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    """
+    return context.run(_revoke(name, config))
+
+
+async def _revoke(name: str, config: Path) -> int:
+    async with context.operated(context.load(config)) as (store, operator):
+        known = await store.directory()
+        found = [one for one in known.sources if one.name == name]
+        if not found:
+            raise errors.BadInput("source", f"there is no Source {name!r}")
+        disabled = msgspec.structs.replace(found[0], disabled=True)
+        await operator.change_directory([disabled], context.actor())
+    show.line(f"source {name} disabled")
+    return 0
+
+
+def _way(one: SourceShape) -> str:
+    return f"{one.host}:{one.port}" if one.host else one.ip or "the system's address"
+
+
+def _all(known: directories.Directory) -> list[SourceShape]:
+    pools = {pool.id: pool.name for pool in known.pools}
+    return [
+        SourceShape(
+            name=one.name,
+            pool=pools.get(one.pool, ""),
+            ip=one.ip or None,
+            ehlo=one.ehlo or None,
+            host=one.host or None,
+            port=one.port or None,
+            username=one.username or None,
+            tls=one.tls,
+            weight=one.weight,
+            limits=one.limits,
+            disabled=one.disabled,
+        )
+        for one in known.sources
+    ]

@@ -27,12 +27,58 @@ _COMMANDS = (
     ("apply", "applying:apply", "Make accounts, Bridges, Pools, Sources and domains what a file says."),
 )
 _GROUPS = (
-    ("queue", "queues", "What waits: list it, cancel it.", ("list", "cancel")),
-    ("suppress", "suppress", "Who is not written to.", ("add", "remove", "check", "list")),
-    ("bridge", "bridges", "How applications send.", ("add", "list", "show", "rotate", "revoke")),
-    ("pool", "pools", "Named groups of Sources.", ("add", "list", "show")),
-    ("source", "sources", "Ways out: local addresses and smarthosts.", ("add", "list", "show", "revoke")),
-    ("domain", "domains", "Domains that mail may be sent from.", ("add", "list")),
+    (
+        "queue",
+        "queues",
+        "What waits.",
+        (("list", "The queues with what is open in them."), ("cancel", "End open deliveries.")),
+    ),
+    (
+        "suppress",
+        "floor",
+        "Who is not written to.",
+        (
+            ("add", "Do not write to these addresses or domains any more."),
+            ("remove", "Write to them again."),
+            ("check", "Whether an address is suppressed, for whom, and why."),
+            ("list", "The entries, in the order they were made."),
+        ),
+    ),
+    (
+        "bridge",
+        "bridges",
+        "How applications send.",
+        (
+            ("add", "Add a Bridge and show its secrets once."),
+            ("list", "List the Bridges."),
+            ("show", "Show one Bridge."),
+            ("rotate", "Give a Bridge new secrets."),
+            ("revoke", "End a Bridge."),
+        ),
+    ),
+    (
+        "pool",
+        "pools",
+        "Named groups of Sources.",
+        (("add", "Add a Pool."), ("list", "List the Pools."), ("show", "Show one Pool.")),
+    ),
+    (
+        "source",
+        "sources",
+        "Ways out: local addresses and smarthosts.",
+        (
+            ("add", "Add a Source, or change it."),
+            ("list", "List the Sources."),
+            ("show", "Show one Source."),
+            ("revoke", "Disable a Source."),
+        ),
+    ),
+    (
+        "domain",
+        "domains",
+        "Domains that mail may be sent from.",
+        (("add", "Let an account send from domains."), ("list", "List the sender domains.")),
+    ),
 )
 
 
@@ -48,10 +94,12 @@ def build() -> cyclopts.App:
     )
     for place, (name, target, text) in enumerate(_COMMANDS):
         app.command(f"gatepost.cli.{target}", name=name, help=text, sort_key=place)
-    for name, module, text, verbs in _GROUPS:
-        group = cyclopts.App(name=name, help=text, help_format="plaintext", result_action="return_value")
-        for verb in verbs:
-            group.command(f"gatepost.cli.{module}:{verb}_", name=verb)
+    for place, (name, module, text, verbs) in enumerate(_GROUPS, len(_COMMANDS)):
+        group = cyclopts.App(
+            name=name, help=text, help_format="plaintext", result_action="return_value", sort_key=place
+        )
+        for order, (verb, said) in enumerate(verbs):
+            group.command(f"gatepost.cli.{module}:{verb}_", name=verb, help=said, sort_key=order)
         app.command(group)
     return app
 

@@ -113,7 +113,7 @@ async def _make(target: Path, given: Wishes) -> Made:
         async with context.operated(settings) as (store, operator):
             done = await planning.follow(plan, store, operator, compose.pepper(settings))
     except BaseException:
-        target.unlink()  # so that init can be run again
+        target.unlink()  # noqa: ASYNC240 - so that init can be run again
         raise
     if not done.secrets:
         return Made(str(target), given.bridge, given.bridge, "", "")

@@ -1,0 +1,205 @@
+"""``gatepost trace`` and ``gatepost why``: the whole life of a message, and what a delivery waits for.
+
+Guarantees: every event with the server's reply verbatim: escaped as text, and byte for byte in base64 with ``--json``.
+"""
+
+import base64
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gatepost import errors
+from gatepost.cli import context, shapes, show
+
+if TYPE_CHECKING:
+    from gatepost import config as config_values
+    from gatepost.model import event as events
+    from gatepost.store import port
+
+_NEWEST = 100  # messages to an address that are shown
+
+
+class Traced(shapes.EventShape, frozen=True, kw_only=True):
+    """An event with the reply's own bytes."""
+
+    reply_base64: str | None
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """An open delivery: what it waits for."""
+
+    delivery: str
+    message: str
+    recipient: str
+    status: str
+    reason: str | None
+    next_at: str
+    attempts: int
+    expires_at: str
+    provider: str
+    source: str | None
+    last_category: str | None
+    last_reply: str | None
+
+
+def trace(
+    what: str,
+    /,
+    *,
+    limit: int = _NEWEST,
+    json: context.Json = False,
+    config: context.Config = context.DEFAULT,
+) -> int:
+    """Show every event of a message or a delivery, or of the newest messages to an address, with every reply.
+
+    Parameters
+    ----------
+    what
+        An id, or an address.
+    limit
+        How many messages to an address.
+    """
+    return context.run(_trace(what, limit, context.load(config), json=json))
+
+
+def why(delivery: str, /, *, json: context.Json = False, config: context.Config = context.DEFAULT) -> int:
+    """Say what an open delivery waits for.
+
+    Parameters
+    ----------
+    delivery
+        Its id; a message's id asks for all its deliveries.
+    """
+    return context.run(_why(delivery, context.load(config), json=json))
+
+
+async def _trace(what: str, limit: int, settings: "config_values.Settings", *, json: bool) -> int:
+    async with context.opened(settings) as store:
+        names = shapes.Names(await store.directory())
+        found = await (_of_address(what, limit, store) if "@" in what else _of_id(what, store))
+    for one in found:
+        shape = shapes.event(one, names)
+        if json:
+            raw = base64.b64encode(one.reply).decode() if one.reply else None
+            show.json_line(Traced(**msgspec.structs.asdict(shape), reply_base64=raw))
+        else:
+            _print(shape)
+    return 0
+
+
+async def _of_address(text: str, limit: int, store: "port.Store") -> "list[events.Event]":
+    """What went to an address: of each message, what is about all recipients or this one."""
+    from gatepost.model import address as addresses
+
+    key = addresses.parse(text, utf8=True).key
+    found: list[events.Event] = []
+    for message in reversed(await store.messages_to(key, limit)):
+        found += [one for one in await store.trace(message) if not one.recipient or _is(one.recipient, key)]
+    if not found:
+        raise errors.BadInput("trace", f"no message to {text} is known")
+    return found
+
+
+def _is(recipient: str, key: str) -> bool:
+    from gatepost.model import address as addresses
+
+    try:
+        return addresses.parse(recipient, utf8=True).key == key
+    except errors.BadInput:
+        return False
+
+
+async def _of_id(text: str, store: "port.Store") -> "list[events.Event]":
+    from gatepost.model import ids
+
+    identity = ids.from_text(text)
+    found = await store.trace(identity)
+    about_all = any(one.message == identity for one in found)
+    found = [one for one in found if about_all or one.delivery in {0, identity}]
+    if not found:
+        raise errors.BadInput("trace", f"no message or delivery {text} is known")
+    return found
+
+
+def _print(one: shapes.EventShape) -> None:
+    head = [one.at, f"{one.state:<11}", one.delivery or one.message or "", one.recipient or ""]
+    if one.attempt:
+        head.append(f"attempt {one.attempt}")
+    show.line(" ".join(word for word in head if word))
+    if one.reply:
+        for line in one.reply.splitlines():
+            show.line(f"    | {line}")
+    if one.category:
+        verdict = f"{one.category}: {one.outcome or 'no outcome'}, fault {one.fault or 'none'}"
+        show.line(f"    {verdict}; action {one.action or 'none'}; rule {one.rule or 'none'}")
+    parts = (
+        ("at", one.stage),
+        ("of", one.peer_host),
+        ("", f"[{one.peer_ip}]" if one.peer_ip else None),
+        ("from", one.local_ip),
+        ("over", one.tls),
+        ("by", one.source),
+        ("for", one.bridge),
+        ("again", one.next_at),
+        ("for", one.scope),
+        ("flags", " ".join(one.flags) or None),
+    )
+    if said := " ".join(f"{word} {value}".strip() for word, value in parts if value):
+        show.line(f"    {said}")
+    if one.detail:
+        show.line(f"    {one.detail}")
+
+
+async def _why(text: str, settings: "config_values.Settings", *, json: bool) -> int:
+    from gatepost.model import ids
+
+    async with context.opened(settings) as store:
+        names = shapes.Names(await store.directory())
+        told = await _of_id(text, store)
+        wanted = dict.fromkeys(one.delivery for one in told if one.delivery)
+        found = [shape for d in wanted if (shape := await _waiting(d, store, names)) is not None]
+    for shape in found:
+        if json:
+            show.json_line(shape)
+        else:
+            _say(shape)
+    if not found:
+        last = told[-1]
+        about = ids.to_text(last.delivery or last.message)
+        problem = f"{about} waits for nothing: {last.state.word} at {show.time(last.at)}"
+        print(f"gatepost: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _waiting(delivery: int, store: "port.Store", names: shapes.Names) -> Waiting | None:
+    from gatepost.model import ids
+
+    found = await store.open_delivery(delivery)
+    if found is None:
+        return None
+    row, reason = found
+    return Waiting(
+        delivery=ids.to_text(row.id),
+        message=ids.to_text(row.message),
+        recipient=row.recipient,
+        status=row.status.word,
+        reason=reason or None,
+        next_at=show.time(row.next_at),
+        attempts=row.attempts,
+        expires_at=show.time(row.expires_at),
+        provider=row.provider,
+        source=names.source.get(row.source),
+        last_category=row.last_category or None,
+        last_reply=show.escaped(row.last_reply) if row.last_reply else None,
+    )
+
+
+def _say(one: Waiting) -> None:
+    reason = f" because of {one.reason}" if one.reason else ""
+    tried = f"tried {one.attempts} times" if one.attempts else "never tried"
+    show.line(f"{one.delivery} to {one.recipient}: {one.status}{reason}, due {one.next_at}, {tried}")
+    show.line(f"    by {one.source or 'no Source'} to {one.provider}; ends {one.expires_at}")
+    for line in (one.last_reply or "").splitlines():
+        show.line(f"    | {line}")

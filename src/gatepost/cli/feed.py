@@ -36,7 +36,7 @@ class Wanted(msgspec.Struct, frozen=True):
     follow: bool
 
 
-def events(
+def events(  # noqa: PLR0913 - one parameter per option of the command
     *,
     follow: Annotated[bool, cyclopts.Parameter(negative="")] = False,
     after: int = 0,

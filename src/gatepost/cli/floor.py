@@ -56,7 +56,7 @@ class Wish(msgspec.Struct, frozen=True):
     expires: int = 0
 
 
-def add_(  # noqa: PLR0913 - one parameter per option of the command
+def add_(
     *targets: str,
     scope: str = "instance",
     reason: str = "manual",
@@ -266,7 +266,7 @@ async def _standing(
     store: "port.Store",
 ) -> Checked:
     from gatepost.model import suppression as suppressions
-    from gatepost.store import filters, port
+    from gatepost.store import port
 
     kind, target = _target(text)
     domain = target.rpartition("@")[2]

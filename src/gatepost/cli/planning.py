@@ -4,6 +4,7 @@ Guarantees: what is as wanted is left alone, so that following a plan twice chan
 a plan does not name is touched. References are by name. A new Bridge gets its secrets here, and they are returned once.
 """
 
+import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, TypeVar
 
@@ -18,6 +19,7 @@ from gatepost.model import directory as directories
 from gatepost.store import port
 
 DEFAULT = "default"
+_MAX_PORT = 65_535
 
 _E = TypeVar("_E", bound=directories.Change)
 
@@ -165,7 +167,7 @@ class _Maker:
             pool=pool_of(wanted.pool, account, known).id,
             kind=directories.BridgeKind[wanted.kind.upper()],
             on_suppressed=directories.OnSuppressed[wanted.on_suppressed.upper()],
-            sender_domains=tuple(addresses.domain_key(name) for name in wanted.sender_domains),
+            sender_domains=tuple(_domain_key(name) for name in wanted.sender_domains),
             lifetime_s=wanted.lifetime_s,
             revoked_at=(old.revoked_at or self._now) if wanted.revoked else 0,
         )
@@ -201,6 +203,7 @@ def _source(wanted: SourcePlan, known: directories.Directory) -> directories.Sou
         pools = [one for one in pools if one.id == old.pool]
     if len(pools) != 1:
         raise errors.BadInput(f"source {wanted.name}", f"{wanted.pool!r} is not the name of one Pool")
+    _check_source(wanted)
     return directories.Source(
         id=old.id if old else 0,
         pool=pools[0].id,
@@ -221,11 +224,30 @@ def _source(wanted: SourcePlan, known: directories.Directory) -> directories.Sou
 
 def _domain(wanted: DomainPlan, known: directories.Directory) -> directories.SenderDomain:
     account = account_of(wanted.account, known).id
-    domain = addresses.domain_key(wanted.name)
+    domain = _domain_key(wanted.name)
     for old in known.sender_domains:
         if old.account == account and old.domain == domain:
             return old
     return directories.SenderDomain(0, account, domain)
+
+
+def _check_source(wanted: SourcePlan) -> None:
+    place = f"source {wanted.name}"
+    try:
+        ipaddress.ip_address(wanted.ip or "::1")
+    except ValueError:
+        raise errors.BadInput(f"{place}.ip", f"{wanted.ip!r} is not an IP address") from None
+    if wanted.weight < 0:
+        raise errors.BadInput(f"{place}.weight", f"{wanted.weight} is below 0")
+    if wanted.host and not 1 <= wanted.port <= _MAX_PORT:
+        raise errors.BadInput(f"{place}.port", f"{wanted.port} is not a port")
+
+
+def _domain_key(name: str) -> str:
+    try:
+        return addresses.domain_key(name)
+    except addresses.AddressError as error:
+        raise errors.BadInput(f"domain {name!r}", error.problem) from None
 
 
 def account_of(name: str, known: directories.Directory) -> directories.Account:

@@ -87,13 +87,13 @@ class Names:
         self.node = _named(directory.nodes)
 
     def scope(self, text: str) -> str:
-        """``bridge:3`` → ``bridge:news``."""
+        """``bridge:3`` → ``bridge:news``, ``list:1:news`` → ``list:default/news``: as ``--scope`` is given."""
         word, _, owner = text.partition(":")
         number, colon, rest = owner.partition(":")
         if not number.isdigit():
             return text
         known = self.bridge if word == "bridge" else self.account
-        return f"{word}:{known.get(int(number), f'#{number}')}{colon}{rest}"
+        return f"{word}:{known.get(int(number), f'#{number}')}{'/' if colon else ''}{rest}"
 
 
 def event(one: events.Event, names: Names) -> EventShape:
@@ -172,7 +172,7 @@ def target(one: suppressions.Suppression) -> str:
 
 
 def scope(one: suppressions.Suppression, names: Names) -> str:
-    """``instance``, ``account:default``, ``bridge:news``, ``list:default:news``."""
+    """``instance``, ``account:default``, ``bridge:news``, ``list:default/news``."""
     owner = f":{one.owner}" if one.owner else ""
     return names.scope(f"{one.scope.word}{owner}{':' + one.list if one.list else ''}")
 

@@ -22,7 +22,7 @@ address = "127.0.0.1:2525"
 tls = "none"
 auth_without_tls = true
 
-# Submission over the network: STARTTLS, then AUTH.
+# Submission over the network: STARTTLS, then AUTH. A port below 1024 needs root or CAP_NET_BIND_SERVICE.
 [[listener]]
 name = "submission"
 address = "0.0.0.0:587"

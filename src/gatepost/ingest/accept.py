@@ -26,12 +26,15 @@ from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import ids
 from gatepost.model import message as messages
+from gatepost.model import suppression as suppressions
 from gatepost.policy import admit, rotation
 from gatepost.store import port
 
 SLICE = 20  # messages built before the loop may do something else (design.md §4: no callback over 2 ms)
 _HELO = re.compile(rb"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?")
 PUT_PARTS = 4  # parts in one write: 1 MiB
+
+NOT_ALLOWED = "this Bridge may not send from that domain"
 
 Outcome = messages.Accepted | refusal.Refusal
 Done = Callable[[Outcome], None]
@@ -177,6 +180,24 @@ class Acceptor:
             self._offer(submission, answer)
         return accepted
 
+    async def reasons(self, draft: Draft, answer: messages.Accepted) -> list[str]:
+        """For each recipient that was rejected, why, as far as this Bridge may know (faults.md P26); else empty."""
+        bridge = draft.envelope.sending.bridge
+        pairs = list(zip(draft.envelope.recipients, answer.states, strict=True))
+        rejected = [address for address, state in pairs if state is events.State.REJECTED]
+        if not rejected:
+            return [""] * len(pairs)
+        sender = suppressions.Sender(bridge.account, bridge.id, _listed(draft))
+        standings = await self._p.store.standing(
+            [port.Lookup(address.key, address.domain, sender) for address in rejected]
+        )
+        known = {
+            address.key: admit.public_reason(standing.entry, bridge.account, bridge.id)
+            for address, standing in zip(rejected, standings, strict=True)
+            if standing.entry is not None
+        }
+        return [known.get(a.key, "") if s is events.State.REJECTED else "" for a, s in pairs]
+
     # --- from a draft to a submission
 
     def _pick(self, sending: books.Sending) -> directories.Source:
@@ -251,7 +272,7 @@ class Acceptor:
         bridge = draft.envelope.sending.bridge
         given, marked = draft.envelope.labels, draft.header.labels
         sender = draft.envelope.sender
-        listed = given.list or marked.list
+        listed = _listed(draft)
         lifetime = given.expires_in_s or marked.expires_in_s or bridge.lifetime_s or self._p.lifetime_s
         bulk = bridge.kind is directories.BridgeKind.BULK
         return messages.Message(
@@ -331,7 +352,8 @@ def _needs_utf8(draft: Draft) -> bool:
     )
 
 
-NOT_ALLOWED = "this Bridge may not send from that domain"
+def _listed(draft: Draft) -> str:
+    return draft.envelope.labels.list or draft.header.labels.list
 
 
 def _due(message: messages.Message, one: messages.NewDelivery) -> messages.Due:

@@ -1,11 +1,12 @@
 """One SMTP client's connection: an asyncio protocol around the session and its conversation.
 
-Guarantees: one write per group of replies; one deadline for a whole command and a minimum rate for a body, whatever
-trickles in (faults.md B09); plaintext sent behind STARTTLS is never read (C01); no task per message.
+Guarantees: one write per group of replies; one deadline for a whole command (it moves with our replies, never with the
+client's bytes) and a minimum rate for a body, whatever trickles in (faults.md B09); plaintext sent behind STARTTLS is never read (C01); no task per message.
 Not here: what is answered (``conversation``), who may connect (``listener``).
 """
 
 import asyncio
+import enum
 import ssl
 from collections.abc import Callable
 from typing import cast
@@ -21,6 +22,14 @@ from gatepost.smtp import server as servers
 
 HANDSHAKE_S = 30.0
 _HIGH_WATER = 64 * 1024
+
+
+class Phase(enum.Enum):
+    """What the client is waited for, or that it waits for us: decides the deadline."""
+
+    COMMAND = enum.auto()
+    BODY = enum.auto()
+    OWED = enum.auto()
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -53,8 +62,10 @@ class Connection(asyncio.Protocol):
         self._talk: conversation.Conversation | None = None
         self._deadline = deadlines.Deadline()
         self._watch: asyncio.TimerHandle | None = None
+        self._phase = Phase.COMMAND
         self._upgrading = False
         self._ending = False
+        self._half_closed = False
         self.ip = ""
         self.secured = terms.implicit
 
@@ -77,7 +88,6 @@ class Connection(asyncio.Protocol):
             self._session = servers.ServerSession(settings)
         self._talk = conversation.Conversation(self._terms.parts, self._session, self, grant)
         self._session.greeting()
-        self._await_client()
         self._work()
 
     def data_received(self, data: bytes) -> None:
@@ -87,13 +97,16 @@ class Connection(asyncio.Protocol):
         self._work()
 
     def eof_received(self) -> bool:
-        """The client closed its side: what it did not finish does not count."""
+        """The client closed its side: what it did not finish does not count, what it finished is still answered."""
+        if self._phase is Phase.OWED and not self.secured:
+            self._half_closed = True
+            return True
         self._session.receive_eof()
         self._work()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The socket is gone."""
+        """The socket is gone; being told twice does no harm."""
         del exc
         self._session.receive_eof()
         self._unwatch()
@@ -130,9 +143,7 @@ class Connection(asyncio.Protocol):
     @property
     def busy(self) -> bool:
         """Whether a message is on its way in, or its answer awaited."""
-        return self._session.in_body or (
-            self._talk is not None and self._talk.phase is conversation.Phase.OWED
-        )
+        return self._phase is not Phase.COMMAND
 
     def drain(self) -> None:
         """End it as soon as no message is on its way in (faults.md P20)."""
@@ -157,11 +168,9 @@ class Connection(asyncio.Protocol):
         session, talk = self._session, self._talk
         if talk is None or self._upgrading:
             return
-        phase = talk.phase
         while True:
-            event = session.next_event()
-            match event:
-                case states.Signal():
+            match session.next_event():
+                case states.Signal() as signal:
                     break
                 case events.Closing():
                     self._write(session.data_to_send())
@@ -170,15 +179,27 @@ class Connection(asyncio.Protocol):
                 case events.StartTlsWanted():
                     self._upgrade()
                     return
-                case _:
+                case event:
                     talk.on(event)
-        self._write(session.data_to_send())
-        if self._ending and not self.busy:
-            session.shutdown()
-            self._write(session.data_to_send())
-            self._close()
-        elif talk.phase is not phase or talk.phase is conversation.Phase.COMMAND:
-            self._await_client()
+        said = session.data_to_send()
+        self._write(said)
+        self._enter(self._phase_of(signal), said=bool(said))
+        if self._phase is Phase.COMMAND and (self._ending or self._half_closed):
+            self._finish()
+
+    def _phase_of(self, signal: states.Signal) -> Phase:
+        if signal is states.PAUSED:
+            return Phase.OWED
+        return Phase.BODY if self._session.in_body else Phase.COMMAND
+
+    def _finish(self) -> None:
+        """Nothing is under way any more: say good-bye, unless the client has left."""
+        if self._half_closed:
+            self._session.receive_eof()
+        else:
+            self._session.shutdown()
+        self._write(self._session.data_to_send())
+        self._close()
 
     def _write(self, data: bytes) -> None:
         if data and self._transport is not None and not self._transport.is_closing():
@@ -208,41 +229,43 @@ class Connection(asyncio.Protocol):
             self._transport = await connect.start_server_tls(transport, self, context, within_s=HANDSHAKE_S)
         except (OSError, ssl.SSLError, TimeoutError, errors.GatepostError):
             transport.abort()
+            self.connection_lost(None)  # the loop tells nobody when a handshake fails
             return
         self._upgrading = False
         self.secured = True
         self._session.tls_started()
-        self._await_client()
+        self._enter(Phase.COMMAND, said=True)
         self._work()
 
     # --- deadlines
 
-    def _await_client(self) -> None:
-        talk = self._talk
-        if talk is None:
+    def _enter(self, phase: Phase, *, said: bool) -> None:
+        """A deadline begins with every phase and with every reply."""
+        if phase is self._phase and (phase is not Phase.COMMAND or not said):
             return
+        self._phase = phase
         settings = self._terms.parts.settings
         now = self._loop.time()
-        match talk.phase:
-            case conversation.Phase.COMMAND:
+        match phase:
+            case Phase.COMMAND:
                 self._deadline.start(now, settings.command_timeout_s)
-            case conversation.Phase.BODY:
+            case Phase.BODY:
                 self._deadline.start(now, settings.data_timeout_s, settings.min_data_rate)
-            case conversation.Phase.OWED:
+            case Phase.OWED:
                 self._deadline.stop()
-        if self._watch is None and talk.phase is not conversation.Phase.OWED:
+                return
+        if self._watch is not None and self._deadline.at < self._watch.when():
+            self._unwatch()
+        if self._watch is None:
             self._watch = self._loop.call_at(self._deadline.at, self._late)
 
     def _late(self) -> None:
         """The one timer of a connection: set again when it fires early, so that moving the deadline costs nothing."""
         self._watch = None
-        if self._transport is None or self._transport.is_closing() or self._upgrading:
-            return
-        at = self._deadline.at
-        if at == float("inf"):
-            return
-        if self._loop.time() < at:
-            self._watch = self._loop.call_at(at, self._late)
+        if self._upgrading or self._phase is Phase.OWED:
+            return  # the handshake has its own limit, and so has the store; the timer is set when they are done
+        if self._loop.time() < self._deadline.at:
+            self._watch = self._loop.call_at(self._deadline.at, self._late)
             return
         self._session.timed_out()
         self._work()

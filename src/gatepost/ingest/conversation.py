@@ -6,7 +6,6 @@ unknown name from a wrong password (C04), nor the reason of a suppression that o
 Fails with replies. Not here: bytes, deadlines and TLS (``connection``), the order of commands (``gatepost.smtp``).
 """
 
-import enum
 import functools
 from collections.abc import Callable
 from typing import Protocol, assert_never
@@ -25,7 +24,8 @@ from gatepost.model import ids
 from gatepost.model import message as messages
 from gatepost.model import reply as model_replies
 from gatepost.model import suppression as suppressions
-from gatepost.policy import admit
+from gatepost.model import verdict as verdicts
+from gatepost.policy import admit, provenance
 from gatepost.smtp import events, replies
 from gatepost.smtp import server as servers
 from gatepost.store import port
@@ -35,14 +35,6 @@ NOT_ALLOWED = replies.build(550, "5.7.1", f"MAIL FROM: {accept.NOT_ALLOWED}")
 REVOKED = replies.build(421, "4.7.0", "The credentials of this session are no longer valid")
 TOO_MANY_FAILURES = replies.build(421, "4.7.0", "Too many failed logins")
 NO_STORE = replies.build(451, "4.3.0", "The store is not available, try again later")
-
-
-class Phase(enum.Enum):
-    """What the client is waited for, or that it waits for us: decides the deadline."""
-
-    COMMAND = enum.auto()
-    BODY = enum.auto()
-    OWED = enum.auto()
 
 
 Answerable = (
@@ -111,7 +103,7 @@ class _Transaction:
 
 
 class Conversation:
-    """Answers the events of one session. ``phase`` is what it waits for; ``lost`` ends it."""
+    """Answers the events of one session; ``lost`` ends it."""
 
     def __init__(
         self, parts: Parts, session: servers.ServerSession, line: Line, grant: books.Grant | None
@@ -124,7 +116,6 @@ class Conversation:
         self._failures = 0
         self._open: _Transaction | None = None
         self._gone = False
-        self.phase = Phase.COMMAND
 
     def on(self, event: Answerable) -> None:
         """One event, the most frequent first."""
@@ -165,13 +156,11 @@ class Conversation:
         logs.get("submission").warning("a login failed", ip=self._line.ip, failures=self._failures)
         delay = self._p.failures.add(self._line.ip)
         if delay:
-            self.phase = Phase.OWED
             self._line.later(delay, self._refuse_auth_late)
         else:
             self._refuse_auth()
 
     def _refuse_auth_late(self) -> None:
-        self.phase = Phase.COMMAND
         self._refuse_auth()
         self._line.answered()
 
@@ -202,7 +191,6 @@ class Conversation:
             opened.recipients[address.key] = address
             self._session.rcpt_accepted()
         else:
-            self.phase = Phase.OWED
             bridge = opened.sending.bridge
             sender = suppressions.Sender(bridge.account, bridge.id)
             lookup = port.Lookup(address.key, address.domain, sender)
@@ -213,7 +201,6 @@ class Conversation:
     ) -> None:
         if self._gone:
             return
-        self.phase = Phase.COMMAND
         if isinstance(answer, Exception):
             self._session.refuse(NO_STORE)
         elif answer.entry is None:
@@ -239,30 +226,32 @@ class Conversation:
         opened = self._open
         if opened is None:
             return
-        protocol = b"%sSMTP%s%s" % (
-            b"UTF8" if opened.mail.smtputf8 else b"E",
-            b"S" if self._line.secured else b"",
-            b"A" if self._logged_in else b"",
-        )
         envelope = accept.Envelope(
             sending=opened.sending,
             sender=opened.mail.sender,
             recipients=tuple(opened.recipients.values()),
-            peer=accept.Peer(self._line.ip, self._origin(), protocol),
+            peer=self._peer(smtputf8=opened.mail.smtputf8),
             utf8=opened.mail.smtputf8,
         )
         opened.upload = upload.Upload(self._p.acceptor, envelope, self._line.resume)
-        self.phase = Phase.BODY
 
-    def _origin(self) -> bytes:
-        return accept.origin(self._line.ip, self._session.hello)
+    def _peer(self, *, smtputf8: bool) -> accept.Peer:
+        """The client as the Received line names it, with its protocol (RFC 3848, RFC 6531 §4.3)."""
+        if not self._session.esmtp:
+            protocol = b"SMTP"
+        else:
+            protocol = b"%s%s%s" % (
+                b"UTF8SMTP" if smtputf8 else b"ESMTP",
+                b"S" if self._line.secured else b"",
+                b"A" if self._logged_in else b"",
+            )
+        return accept.Peer(self._line.ip, accept.origin(self._line.ip, self._session.hello), protocol)
 
     def _on_chunk(self, data: bytes) -> None:
         if self._open is not None and self._open.upload is not None and not self._open.upload.feed(data):
             self._line.hold()
 
     def _on_dot(self, event: events.BodyEnd) -> None:
-        self.phase = Phase.OWED
         opened, self._open = self._open, None
         if opened is None or opened.upload is None:
             self._tell(accept.unhealthy())
@@ -273,7 +262,6 @@ class Conversation:
         """The answer to the dot. 250 only after the store has confirmed: there is no other way to an Accepted."""
         if self._gone:
             return
-        self.phase = Phase.COMMAND
         if isinstance(outcome, refusal.Refusal):
             text = f"{outcome.place}: {outcome.problem}"
             self._session.refuse(replies.build(outcome.code, outcome.enhanced, text))
@@ -283,7 +271,6 @@ class Conversation:
 
     def _forget(self) -> None:
         self._open = None
-        self.phase = Phase.COMMAND
 
 
 def _queued_text(accepted: messages.Accepted) -> str:
@@ -313,9 +300,10 @@ def _outside(
         domain=address.domain,
         sender_domain=sender.domain if sender else "",
         recipient=address.wire.decode(),
-        category="local.suppressed",
+        category=verdicts.Category.LOCAL_SUPPRESSED.value,
+        fault=verdicts.Fault.GATEWAY,
         stage=model_replies.Stage.RCPT,
         flags=model_events.Flag.OUTSIDE,
-        scope=entry.scope.word,
-        detail=entry.reason,
+        scope=provenance.scope_word(entry),
+        detail=provenance.entry_words(entry),
     )

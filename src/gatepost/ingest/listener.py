@@ -6,6 +6,7 @@ Not here: the conversation.
 
 import asyncio
 import collections
+import contextlib
 import ipaddress
 import socket
 import ssl
@@ -51,13 +52,20 @@ class Listener:
         self._networks = ingest_settings.networks(settings.networks, "listener.networks")
         self._open: set[connection.Connection] = set()
         self._by_ip: collections.Counter[str] = collections.Counter()
+        self._drained = asyncio.Event()
         self._servers: list[asyncio.Server] = []
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Listen on these."""
         loop = asyncio.get_running_loop()
         for sock in sockets:
-            self._servers.append(await loop.create_server(self._make, sock=sock, ssl=self._implicit))
+            server = await loop.create_server(
+                self._make,
+                sock=sock,
+                ssl=self._implicit,
+                ssl_handshake_timeout=connection.HANDSHAKE_S if self._implicit else None,
+            )
+            self._servers.append(server)
 
     def stop_accepting(self) -> None:
         """Take no new connection."""
@@ -69,9 +77,10 @@ class Listener:
         self.stop_accepting()
         for one in list(self._open):
             one.drain()
-        deadline = self._parts.clock.monotonic() + timeout_s
-        while self._open and self._parts.clock.monotonic() < deadline:  # noqa: ASYNC110 - the end of the process
-            await asyncio.sleep(0.02)
+        self._drained = asyncio.Event()
+        if self._open:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._drained.wait(), timeout_s)
         for one in list(self._open):
             one.abort()
 
@@ -100,6 +109,8 @@ class Listener:
             self._by_ip[one.ip] -= 1
             if not self._by_ip[one.ip]:
                 del self._by_ip[one.ip]
+            if not self._open:
+                self._drained.set()
 
     def _grant(self, ip: str) -> books.Grant | None:
         """Whoever comes from a named network sends as the listener's Bridge, without AUTH."""

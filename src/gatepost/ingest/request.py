@@ -9,7 +9,7 @@ long: messages are decoded and built in slices. Fails with a Problem. Not here: 
 import asyncio
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -75,7 +75,10 @@ class Sender:
             raise problem.refused([("", error)]) from None
         except errors.BadInput as error:
             raise problem.bad_input([problem.Place(error.place, error.problem)]) from None
-        sent = [_sent(draft, answer) for draft, answer in zip(drafts, accepted, strict=True)]
+        sent = [
+            _sent(draft, answer, await self._acceptor.reasons(draft, answer))
+            for draft, answer in zip(drafts, accepted, strict=True)
+        ]
         return problem.plain(202, sent[0] if single else Many(sent))
 
     def _split(self, body: bytes) -> tuple[list[bytes], bool]:
@@ -190,17 +193,18 @@ def _shown(name: str) -> str:
     return name if name.isprintable() and len(name) <= 50 else "body"
 
 
-def _sent(draft: accept.Draft, answer: messages.Accepted) -> Sent:
+def _sent(draft: accept.Draft, answer: messages.Accepted, reasons: Sequence[str]) -> Sent:
     """The ids are the answer's: a repeat under the same Idempotency-Key is told the first ones."""
-    return Sent(ids.to_text(answer.message), list(_recipients(draft, answer)))
-
-
-def _recipients(draft: accept.Draft, answer: messages.Accepted) -> Iterator[Recipient]:
-    rows = zip(draft.envelope.recipients, answer.states, answer.reasons, strict=True)
-    for position, (address, state, reason) in enumerate(rows):
-        yield Recipient(
-            address=address.wire.decode(),
-            id=ids.to_text(answer.message + 1 + position),
-            state=events.State(state).word,
-            reason=reason,
-        )
+    rows = zip(draft.envelope.recipients, answer.states, reasons, strict=True)
+    return Sent(
+        ids.to_text(answer.message),
+        [
+            Recipient(
+                address=address.wire.decode(),
+                id=ids.to_text(answer.message + 1 + position),
+                state=events.State(state).word,
+                reason=reason,
+            )
+            for position, (address, state, reason) in enumerate(rows)
+        ],
+    )

@@ -1,16 +1,25 @@
-"""TLS contexts and certificates. Guarantees: TLS 1.2 or newer everywhere."""
+"""TLS contexts, a certificate for a first start, and what was agreed on a connection.
+
+Guarantees: TLS 1.2 or newer everywhere. A certificate or key that cannot be used is a BadInput that names the file and
+what is wrong with it; nothing asks the terminal for a passphrase.
+Not here: handshakes (``connect``), and what a failed one means (``gatepost.delivery``).
+"""
 
 import asyncio
 import datetime as dt
+import ipaddress
 import ssl
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gatepost import errors
+
+_CERT, _KEY = "tls.cert", "tls.key"  # the settings that name the files
 
 
 def client_context(*, verify: bool) -> ssl.SSLContext:
@@ -20,43 +29,46 @@ def client_context(*, verify: bool) -> ssl.SSLContext:
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        # The other choice is no encryption at all, so a weak key or cipher is better (RFC 7435 §3).
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
     return context
 
 
 def server_context(cert_path: str, key_path: str) -> ssl.SSLContext:
-    """For a listener. Raises BadInput that names the file."""
-    for key, path in (("tls.cert", cert_path), ("tls.key", key_path)):
-        try:
-            Path(path).read_bytes()
-        except OSError as error:
-            raise errors.BadInput(key, f"{path} cannot be read: {error.strerror}") from None
+    """For a listener: a PEM chain, its leaf first, and the key. Raises BadInput."""
+    _check_certificate(cert_path)
+    _check_key(key_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
     try:
-        context.load_cert_chain(cert_path, key_path)
+        context.load_cert_chain(
+            cert_path, key_path, password=""
+        )  # without one, OpenSSL would ask the terminal
     except ssl.SSLError as error:
-        mismatch = "MISMATCH" in str(error.reason or "")
-        problem = "does not belong to the certificate" if mismatch else "is not usable PEM"
-        raise errors.BadInput(
-            "tls.key" if mismatch else "tls.cert", f"{key_path if mismatch else cert_path} {problem}"
-        ) from None
+        if "MISMATCH" in str(error.reason or ""):
+            raise errors.BadInput(
+                _KEY, f"{key_path} does not belong to the certificate {cert_path}"
+            ) from None
+        raise errors.BadInput(_CERT, f"{cert_path} is not usable: {error.reason or error}") from None
     return context
 
 
 def self_signed(hostname: str, *, now: dt.datetime, days: int) -> tuple[bytes, bytes]:
-    """A certificate for ``hostname`` and its key, as PEM."""
+    """A certificate for ``hostname`` and its key, as PEM. Raises BadInput for what cannot be in one."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname[:64])])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname[:64])] if hostname else [])
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_before(now - dt.timedelta(hours=1))  # for peers whose clock is behind ours
         .not_valid_after(now + dt.timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(hostname)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_alternative(hostname)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
     )
     private = key.private_bytes(
@@ -67,5 +79,41 @@ def self_signed(hostname: str, *, now: dt.datetime, days: int) -> tuple[bytes, b
 
 def describe(transport: asyncio.BaseTransport) -> str:
     """``TLSv1.3 TLS_AES_256_GCM_SHA384``, or empty for a connection in clear."""
-    cipher = transport.get_extra_info("cipher")
-    return f"{cipher[1]} {cipher[0]}" if cipher else ""
+    agreed = transport.get_extra_info("ssl_object")
+    cipher = agreed.cipher() if isinstance(agreed, ssl.SSLObject) else None
+    # The cipher's own version is the one that brought it in ("TLSv1.2" for what 1.3 shares), so ask the connection.
+    return f"{agreed.version()} {cipher[0]}" if cipher else ""
+
+
+def _alternative(hostname: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(hostname))
+    except ValueError:
+        pass  # a name, then
+    try:
+        return x509.DNSName(hostname)
+    except ValueError:
+        raise errors.BadInput("hostname", f"{hostname!r} cannot be named in a certificate") from None
+
+
+def _check_certificate(path: str) -> None:
+    try:
+        x509.load_pem_x509_certificates(_read(_CERT, path))
+    except ValueError:
+        raise errors.BadInput(_CERT, f"{path} holds no certificate in PEM form") from None
+
+
+def _check_key(path: str) -> None:
+    try:
+        serialization.load_pem_private_key(_read(_KEY, path), password=None)
+    except TypeError:
+        raise errors.BadInput(_KEY, f"{path} is locked with a passphrase; it must have none") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise errors.BadInput(_KEY, f"{path} holds no private key in PEM form") from None
+
+
+def _read(key: str, path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise errors.BadInput(key, f"{path} cannot be read: {error.strerror}") from None

@@ -39,6 +39,7 @@ class Valve:
         self.open = asyncio.Event()
         self.open.set()
         self.calls: list[int] = []
+        self.called = asyncio.Event()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)
@@ -51,6 +52,7 @@ class Valve:
         idempotency: messages.Idempotency | None = None,
     ) -> list[messages.Accepted]:
         self.calls.append(len(submissions))
+        self.called.set()
         await self._flow()
         return await self._store.accept(submissions, refuse, idempotency=idempotency)
 
@@ -80,6 +82,7 @@ class Office:
         self.settings = settings
         self.shelf = books.Shelf()
         self.offered: list[messages.Due] = []
+        self.got = asyncio.Event()
         self.bodies: dict[int, tuple[bytes, ...] | None] = {}
         self.listeners: list[listener.Listener] = []
         self.room = True
@@ -151,6 +154,7 @@ class Office:
 
     def _offer(self, dues: Sequence[messages.Due], body: tuple[bytes, ...] | None) -> None:
         self.offered += dues
+        self.got.set()
         self.bodies[dues[0].message] = body
 
     async def _note(self, noted: Sequence[events.Event]) -> list[None]:

@@ -1,1 +1,1 @@
-"""An internet in a box on loopback: DNS and receiving servers that play providers, for ``gatepost demo`` and tests."""
+"""An internet in a box: DNS and receiving servers on loopback that answer as real providers do. Nothing leaves the machine."""

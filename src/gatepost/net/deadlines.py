@@ -24,5 +24,6 @@ class Deadline:
             self.at = min(self.at + count / self._rate, now + self._longest)
 
     def stop(self) -> None:
-        """Nothing is waited for."""
+        """Nothing is waited for; bytes that come meanwhile do not bring the wait back."""
         self.at = float("inf")
+        self._rate = 0

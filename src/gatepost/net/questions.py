@@ -81,6 +81,8 @@ class Asker:
 
 
 def _read(answer: dns.resolver.Answer) -> Records:
+    if answer.response.flags & dns.flags.TC:  # over TCP, where nothing may be missing; dnspython lets it pass
+        return Records(Kind.FAILED, detail="the DNS server cut its answer short")
     if answer.rrset is not None:
         return Records(Kind.FOUND, tuple(answer.rrset), _least_ttl((answer.response,)))
     if _is_referral(answer.response):
@@ -126,8 +128,8 @@ def _server(text: str, place: str) -> dns.nameserver.Nameserver:
     """``192.0.2.1``, ``192.0.2.1:53``, ``2001:db8::1``, ``[2001:db8::1]:53``."""
     ip, port = text, str(PORT)
     if text.startswith("["):
-        ip, _, rest = text[1:].partition("]")
-        port = rest.removeprefix(":") if rest else port
+        ip, closed, rest = text[1:].partition("]")
+        port = rest.removeprefix(":") if rest or not closed else port
     elif text.count(":") == 1:
         ip, _, port = text.partition(":")
     try:

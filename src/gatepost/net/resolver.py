@@ -156,7 +156,7 @@ class Resolver:
         return MxAnswer(MxKind.FOUND, tuple((best[name], name) for name in names[:MAX_HOSTS]))
 
     def _texts(self, rdatas: tuple[dns.rdata.Rdata, ...]) -> tuple[str, ...]:
-        texts = [rdata.to_text() for rdata in rdatas]
+        texts = sorted(rdata.to_text() for rdata in rdatas)
         self._shuffle(texts)
         return tuple(texts[:MAX_ADDRESSES])
 

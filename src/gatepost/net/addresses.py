@@ -113,8 +113,9 @@ def rules(allowed: Sequence[str], only: Sequence[str], own: Sequence[str] = ()) 
 
 
 def own_addresses() -> tuple[str, ...]:
-    """This machine's addresses, as far as its kernel, name and routes tell; not those of a NAT in front of it."""
-    return tuple(sorted({*_by_kernel_4(), *_by_kernel_6(), *_by_name(), *_by_route()}))
+    """This machine's addresses; not those of a NAT in front of it. Its name may cost a DNS query, so it is asked last."""
+    found = {*_by_kernel_4(), *_by_kernel_6()} or {*_by_name()}
+    return tuple(sorted({*found, *_by_route()}))
 
 
 def _plain(ip: Ip) -> Ip:

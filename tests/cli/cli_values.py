@@ -1,6 +1,7 @@
 """What the command line's tests share: a gateway's directory, commands run in this process, a store with mail in it."""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,7 +19,7 @@ from gatepost.model import result as results
 from gatepost.model import verdict as verdicts
 from gatepost.store import port
 
-DECODE = msgspec.json.Decoder(dict[str, Any]).decode
+DECODE: Callable[[str | bytes], dict[str, Any]] = json.loads
 
 
 class Said(msgspec.Struct, frozen=True):

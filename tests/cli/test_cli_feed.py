@@ -53,6 +53,7 @@ def test_since_and_until_cut_the_feed_by_time(gateway: values.Gateway) -> None:
     assert len(early) == 3
 
 
+@pytest.mark.slow
 def test_follow_misses_and_doubles_nothing_and_ends_on_sigterm(gateway: values.Gateway) -> None:
     command = gateway.command("events", "--follow", "--json", "--where", "state=queued", "--after", "0")
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=values.without_settings()) as process:
@@ -71,6 +72,18 @@ def test_follow_misses_and_doubles_nothing_and_ends_on_sigterm(gateway: values.G
     assert [one["recipient"] for one in read] == [f"a{n}@rcpt.test" for n in range(5)]
 
 
+@pytest.mark.slow
+def test_follow_ends_on_sigterm_though_nobody_reads(gateway: values.Gateway) -> None:
+    gateway.with_store(lambda store: values.fill(store, *(f"a{n}@rcpt.test" for n in range(300))))
+    command = gateway.command("events", "--follow", "--json")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=values.without_settings()) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # it is at work, and has more to say than a pipe holds
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+
+
+@pytest.mark.slow
 def test_follow_ends_when_its_reader_goes(gateway: values.Gateway) -> None:
     gateway.with_store(mail)
     command = gateway.command("events", "--follow", "--json")

@@ -79,6 +79,7 @@ def test_send_without_a_gateway_names_the_address(gateway: values.Gateway) -> No
     assert "127.0.0.1:1" in said.err
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_failure(gateway: values.Gateway) -> None:
     gateway.made("suppress", "add", *(f"a{n}@rcpt.test" for n in range(500)))
     command = gateway.command("suppress", "list", "--json")

@@ -4,11 +4,13 @@ Guarantees: lines come out in the order they came in, with every field they had;
 with ``error`` and its number, and the status is 1 at the end.
 """
 
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
+import cyclopts
 import msgspec
 
 from gatepost import errors
@@ -20,7 +22,12 @@ if TYPE_CHECKING:
 _FLUSH_LINES = 500
 
 
-def classify(file: Path | None = None, /, *, config: context.Config = context.DEFAULT) -> int:
+def classify(
+    file: Annotated[Path | None, cyclopts.Parameter(allow_leading_hyphen=True, negative="")] = None,
+    /,
+    *,
+    config: context.Config = context.DEFAULT,
+) -> int:
     """Say what replies mean: JSON lines in, the same lines with category, outcome, action … out.
 
     Each line is {"reply": …} and may have stage, provider, peer, our_ip, our_host, mail_from, from_domain, recipient.
@@ -49,25 +56,40 @@ def new_judge(config: Path) -> "judging.Judge":
 
 def answers(lines: Iterable[bytes], judge: "judging.Judge") -> Iterator[tuple[bytes, bool]]:
     """For each line that is not blank: the line that goes out, and whether it was good."""
-    encode = msgspec.json.Encoder().encode
-    whole = msgspec.json.Decoder(dict[str, msgspec.Raw])
     for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        given: dict[str, msgspec.Raw] = {}
-        try:
-            given = whole.decode(line)
-            added = _answer(line, judge)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, errors.BadInput) as error:
-            yield encode({**given, "error": f"line {number}: {error}"}), False
-        else:
-            yield encode({**given, **added}), True
+        if line.strip():
+            yield _answered(line, number, judge)
 
 
-def _answer(line: bytes, judge: "judging.Judge") -> dict[str, object]:
+def _answered(line: bytes, number: int, judge: "judging.Judge") -> tuple[bytes, bool]:
     from gatepost.cli import judging
 
-    asked = msgspec.json.decode(line, type=judging.Asked)
+    try:
+        given = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+        asked = msgspec.json.decode(line, type=judging.Asked)
+        return msgspec.json.encode({**given, **_added(asked, judge)}), True
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, errors.BadInput):
+        return _answered_loosely(line, number, judge)
+
+
+def _answered_loosely(line: bytes, number: int, judge: "judging.Judge") -> tuple[bytes, bool]:
+    """Again, with patience: replies are bytes, and what is not UTF-8 comes raw or as the lone surrogates that Python makes of it."""
+    from gatepost.cli import judging
+
+    given: dict[str, object] = {}
+    good = True
+    try:
+        given = msgspec.convert(json.loads(line.decode("utf-8", "surrogateescape")), dict[str, object])
+        added = _added(msgspec.convert(given, judging.Asked), judge)
+    except (ValueError, RecursionError, errors.BadInput) as error:  # msgspec's and json's are ValueErrors
+        problem = f"is not JSON: {error}" if isinstance(error, json.JSONDecodeError) else str(error)
+        added, good = {"error": f"line {number}: {problem}"}, False
+    return json.dumps({**given, **added}, separators=(",", ":")).encode(), good
+
+
+def _added(asked: "judging.Asked", judge: "judging.Judge") -> dict[str, object]:
+    from gatepost.cli import judging
+
     reply = judging.reply_of(asked.reply, judging.stage_of(asked.stage, judging.CORPUS_STAGES))
     return msgspec.structs.asdict(judge.answer(reply, judge.verdict(reply, judging.context_of(asked))))
 

@@ -6,6 +6,7 @@ reader does not read.
 """
 
 import asyncio
+import os
 import select
 import signal
 import sys
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 POLL_S = 0.1
 PAGE = 1000
 _CHUNK = 4096  # a pipe that is ready takes as much without waiting (POSIX: PIPE_BUF)
+_PATIENCE_MS = 20  # how long a reader that is busy may keep a signal waiting
 _SLACK_MS = 600_000  # events are written after what they tell; an attempt may last as long
 
 
@@ -111,14 +113,12 @@ class Out:
 
     async def write(self, data: bytes) -> None:
         """All of it, unless it ends."""
-        import os
-
         view = memoryview(data)
         while view and not self.ended:
-            if any(mask & select.POLLOUT for _, mask in self._poll.poll(0)):
+            if any(mask & select.POLLOUT for _, mask in self._poll.poll(_PATIENCE_MS)):
                 view = view[os.write(self._fd, view[:_CHUNK]) :]
             else:
-                await self.wait(POLL_S / 5)
+                await asyncio.sleep(0)  # the signal's turn
 
 
 async def follow_feed(

@@ -108,7 +108,15 @@ def reply_of(text: str, stage: replies.Stage) -> replies.Reply:
     head = text.lstrip()
     code = int(head[:3]) if head[:3].isascii() and head[:3].isdigit() and not head[3:4].isdigit() else 0
     raw = "\r\n".join(_BREAK.split(head.rstrip("\r\n")))
-    return replies.Reply(code if 200 <= code <= 599 else 0, raw.encode("utf-8", "surrogateescape"), stage)
+    return replies.Reply(code if 200 <= code <= 599 else 0, _bytes(raw), stage)
+
+
+def _bytes(text: str) -> bytes:
+    """Back to bytes: lone surrogates stand for bytes that were no UTF-8 (PEP 383)."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
 
 
 def context_of(asked: Asked) -> classifiers.Context:

@@ -151,7 +151,9 @@ def _config_last(arguments: Sequence[str]) -> list[str]:
         return found
     count = 1 if "=" in found[0] else 2
     option, rest = found[:count], found[count:]
-    if not rest or rest[0].startswith("-"):
+    if not rest:
+        return found
+    if rest[0].startswith("-"):
         return rest
     at = rest.index("--") if "--" in rest else len(rest)
     return [*rest[:at], *option, *rest[at:]]

@@ -58,7 +58,7 @@ def send(  # noqa: PLR0913 - one parameter per option of the command
     subject: str = "",
     text: str = "",
     html: str = "",
-    raw: Annotated[Path | None, cyclopts.Parameter(negative="")] = None,
+    raw: Annotated[Path | None, cyclopts.Parameter(negative="", allow_leading_hyphen=True)] = None,
     list: str = "",  # noqa: A002 - the option's name
     campaign: str = "",
     tag: Several = (),

@@ -1,6 +1,6 @@
 """``gatepost serve`` and ``gatepost demo``: what runs until it is stopped."""
 
-import sys
+import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
@@ -50,10 +50,9 @@ def demo(
 
 
 def _tell(settings: "configs.Settings") -> None:
-    """On standard error, beside the log, once everything answers."""
+    """On standard output (the log has standard error), once everything answers."""
     lines = [f"SMTP {one.address} ({one.name}, TLS {one.tls.value})" for one in settings.listener]
     if settings.http.address:
         lines.append(f"HTTP{'S' if settings.http.tls else ''} {settings.http.address}")
-    print(
-        f"gatepost: {settings.hostname} listens: {', '.join(lines) or 'nowhere'}", file=sys.stderr, flush=True
-    )
+    with contextlib.suppress(OSError):  # whoever started it may have closed its end
+        print(f"gatepost: {settings.hostname} listens: {', '.join(lines) or 'nowhere'}", flush=True)

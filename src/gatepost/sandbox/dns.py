@@ -53,6 +53,8 @@ class DnsServer(asyncio.DatagramProtocol):
             query = dns.message.from_wire(data)
         except dns.exception.DNSException:
             return
+        if query.flags & dns.flags.QR:
+            return  # an answer, and never answered: two servers would go on for ever
         if self._transport is not None and query.question:
             self.asked += 1
             self._transport.sendto(self._answer(query).to_wire(), addr)

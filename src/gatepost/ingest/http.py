@@ -22,8 +22,6 @@ Scope = MutableMapping[str, object]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
-_BODY_ROOM = "the gateway is busy with other requests"
-
 
 class Parts(msgspec.Struct, frozen=True):
     """What an App is made of. ready: whether the worker takes mail now. free_space: whether the disk has room."""
@@ -54,6 +52,11 @@ class App:
         self._sender = request.Sender(parts.acceptor, parts.settings)
         self._held: dict[int, int] = {}  # bytes of bodies in memory by Bridge
         self._log = logs.get("http")
+
+    @property
+    def held(self) -> int:
+        """Bytes of request bodies in memory now."""
+        return sum(self._held.values())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -98,7 +101,8 @@ class App:
         if not self._p.free_space():
             raise problem.later(507, "too little disk space is left", 60)
         bridge = sending.bridge.id
-        self._room(bridge, length)
+        self._share(bridge, length)
+        self._room(length)
         body = bytearray()
         try:
             async with asyncio.timeout(self._p.settings.data_timeout_s):
@@ -146,16 +150,18 @@ class App:
             more = bool(event.get("more_body", False))
             if len(body) + len(chunk) > self._p.settings.max_request:
                 raise problem.problem(413, f"the body is larger than {self._p.settings.max_request} bytes")
-            self._room(bridge, len(chunk))
+            self._room(len(chunk))
             self._held[bridge] = self._held.get(bridge, 0) + len(chunk)
             body += chunk
 
-    def _room(self, bridge: int, wanted: int) -> None:
-        budget = self._p.settings.request_budget
-        if sum(self._held.values()) + wanted > budget:
+    def _room(self, wanted: int) -> None:
+        if self.held + wanted > self._p.settings.request_budget:
             raise problem.later(503, "the gateway is busy with other requests", 1)
+
+    def _share(self, bridge: int, wanted: int) -> None:
+        """A Bridge's second and further requests have to fit into half of the budget."""
         held = self._held.get(bridge, 0)
-        if held and held + wanted > budget // 2:
+        if held and held + wanted > self._p.settings.request_budget // 2:
             raise problem.later(429, "this Bridge has too many requests under way", 1)
 
     def _release(self, bridge: int, size: int) -> None:

@@ -97,5 +97,5 @@ def refused(problems: Sequence[tuple[str, refusal.Refusal]]) -> Problem:
 
 
 def join(prefix: str, place: str) -> str:
-    """``messages[3]`` and ``to[1]`` make ``messages[3].to[1]``."""
-    return f"{prefix}.{place}" if prefix and place else prefix or place
+    """``messages[3]`` and ``to[1]`` make ``messages[3].to[1]``; nothing and nothing make ``body``."""
+    return f"{prefix}.{place}" if prefix and place else prefix or place or "body"

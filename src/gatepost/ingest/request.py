@@ -85,14 +85,16 @@ class Sender:
         """The messages still in JSON, and whether there was only one, without a list around it."""
         try:
             top = _TOP.decode(body)
-            if "messages" not in top:
-                return [body], True
-            found = [bytes(raw) for raw in _LIST.decode(top["messages"])]
         except msgspec.ValidationError as error:
-            place = "" if "messages" not in str(error) else "messages"
-            raise problem.bad_input([_place(error, place or "body")]) from None
+            raise problem.bad_input([_place(error, "")]) from None
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise problem.bad_input([problem.Place("body", _malformed(error))], 400) from None
+        if "messages" not in top:
+            return [body], True
+        try:
+            found = [bytes(raw) for raw in _LIST.decode(top["messages"])]
+        except msgspec.ValidationError as error:
+            raise problem.bad_input([_place(error, "messages")]) from None
         for name in top:
             if name != "messages":
                 raise problem.bad_input([problem.Place(_shown(name), "is not known beside messages")])
@@ -168,14 +170,14 @@ def _decode(raw: bytes, prefix: str) -> compose.Described:
     except msgspec.ValidationError as error:
         raise problem.Malformed(_place(error, prefix)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise problem.Malformed(problem.Place(prefix or "body", _malformed(error))) from None
+        raise problem.Malformed(problem.Place(problem.join(prefix, ""), _malformed(error))) from None
 
 
 def _place(error: msgspec.ValidationError, prefix: str) -> problem.Place:
     """``Expected `str`, got `int` - at `$.to[1]``` as a place and what is wrong there."""
     found = _AT.fullmatch(str(error))
     if found is None:
-        return problem.Place(prefix or "body", str(error))
+        return problem.Place(problem.join(prefix, ""), str(error))
     return problem.Place(problem.join(prefix, found[2]), found[1])
 
 

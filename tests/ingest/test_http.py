@@ -48,7 +48,7 @@ class Direct:
     async def ask(self, body: object, headers: Mapping[str, str] | None = None) -> Answer:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         given = {**AUTH, **JSON, "Content-Length": str(len(raw)), **(headers or {})}
-        scope = {
+        scope: dict[str, object] = {
             "type": "http",
             "method": "POST",
             "path": "/v1/send",
@@ -117,16 +117,24 @@ async def served(path: Path, **settings: object) -> AsyncIterator[Web]:
             await running
 
 
+LIMITS: Mapping[str, Any] = {
+    "max_batch": 50,
+    "max_recipients": 5,
+    "max_size": 1_000_000,
+    "max_request": 2_000_000,
+    "data_timeout_s": 1,
+}
+
+
 @pytest.fixture
-async def web(tmp_path: Path) -> AsyncIterator[Web]:
-    async with served(
-        tmp_path,
-        max_batch=50,
-        max_recipients=5,
-        max_size=1_000_000,
-        max_request=2_000_000,
-        data_timeout_s=1.0,
-    ) as made:
+async def web(tmp_path: Path) -> AsyncIterator[Direct]:
+    async with offices.opened(tmp_path, **LIMITS) as office:
+        yield Direct(office)
+
+
+@pytest.fixture
+async def wire(tmp_path: Path) -> AsyncIterator[Web]:
+    async with served(tmp_path, **LIMITS) as made:
         yield made
 
 

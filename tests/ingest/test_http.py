@@ -102,10 +102,10 @@ class Web:
 
 
 @contextlib.asynccontextmanager
-async def served(path: Path, **settings: object) -> AsyncIterator[Web]:
+async def served(path: Path, *, header_s: float = 5.0, **settings: object) -> AsyncIterator[Web]:
     async with offices.opened(path, **settings) as office:
         sockets = listen.bind("127.0.0.1", 0, "test")
-        server = serve.HttpServer(office.app, None, behind_proxy=False, grace_s=1)
+        server = serve.HttpServer(office.app, None, behind_proxy=False, waits=serve.Waits(header_s, 1))
         running = office.tasks.create_task(server.run(sockets))
         reader, writer = await asyncio.open_connection(*sockets[0].getsockname())
         try:
@@ -321,6 +321,13 @@ async def test_a_repeat_under_one_key_gets_the_same_answer_and_sends_nothing(wir
     assert len(await wire.office.found(events.State.RECEIVED)) == 1
 
 
+async def test_one_key_many_times_at_once_is_one_message(web: Direct) -> None:
+    answers = await asyncio.gather(*(web.ask(ONE, headers={"Idempotency-Key": "k"}) for _ in range(20)))
+    assert {answer.status for answer in answers} == {202}
+    assert len({answer.json["id"] for answer in answers}) == 1
+    assert len(web.office.offered) == 1
+
+
 @pytest.mark.parametrize(("mine", "reason"), [(True, "complaint"), (False, None)], ids=["own", "of-others"])
 async def test_a_suppressed_recipient_is_rejected_with_the_reason_for_whom_it_concerns(
     web: Direct, mine: bool, reason: str | None
@@ -346,6 +353,12 @@ async def test_a_suppressed_recipient_is_rejected_with_the_reason_for_whom_it_co
 async def test_a_body_that_does_not_come_is_a_408(wire: Web) -> None:
     answer = await wire.ask(b"", headers={"Content-Length": "5"})
     assert answer.status == 408
+
+
+async def test_a_header_that_never_ends_is_cut_off(tmp_path: Path) -> None:
+    async with served(tmp_path, header_s=0.2) as web:
+        web.writer.write(b"POST /v1/send HTTP/1.1\r\nX-A: ")
+        assert not await asyncio.wait_for(web.reader.read(), 5)
 
 
 async def test_bodies_over_the_budget_are_put_off(tmp_path: Path) -> None:

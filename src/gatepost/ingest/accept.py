@@ -205,8 +205,7 @@ class Acceptor:
             raise refusal.Refusal(451, "4.3.5", "pool", "this Bridge's Pool has no Source to send from")
         if len(sending.sources) == 1:
             return sending.sources[0]
-        weights = [source.weight for source in sending.sources]
-        return sending.sources[rotation.pick(weights, self._p.rand())]
+        return sending.sources[rotation.pick(sending.weights, self._p.rand())]
 
     def _rfc_date(self, now_ms: int) -> bytes:
         if now_ms // 1000 != self._second:

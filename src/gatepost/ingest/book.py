@@ -21,13 +21,14 @@ FOLLOW_S = 0.5  # revocation is promised within one second
 class Sending(msgspec.Struct, frozen=True):
     """A Bridge with all that its mail needs.
 
-    domains: what it may use in MAIL FROM and From. sources: its Pool's, without the disabled and weightless ones.
+    domains: what it may use in MAIL FROM and From. sources: its Pool's, without the disabled and weightless ones; weights: theirs.
     """
 
     bridge: directories.Bridge
     account: str
     domains: frozenset[str]
     sources: tuple[directories.Source, ...]
+    weights: tuple[int, ...]
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -51,11 +52,13 @@ class Book:
         for bridge in directory.bridges:
             if bridge.revoked_at:
                 continue
+            own = tuple(sources.get(bridge.pool, ()))
             sending = Sending(
                 bridge=bridge,
                 account=accounts.get(bridge.account, ""),
                 domains=frozenset(bridge.sender_domains or domains.get(bridge.account, ())),
-                sources=tuple(sources.get(bridge.pool, ())),
+                sources=own,
+                weights=tuple(source.weight for source in own),
             )
             self._enter(sending)
 

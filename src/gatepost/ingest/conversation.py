@@ -186,7 +186,7 @@ class Conversation:
     def _on_rcpt(self, address: addresses.Address) -> None:
         opened = self._open
         if opened is None:
-            self._session.refuse(NO_STORE)
+            self._session.refuse(replies.MAIL_FIRST)
         elif opened.sending.bridge.on_suppressed is directories.OnSuppressed.ACCEPT:
             opened.recipients[address.key] = address
             self._session.rcpt_accepted()

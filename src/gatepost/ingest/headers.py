@@ -8,6 +8,7 @@ Fails with a Refusal that names the header. Not here: line ends and dots (``gate
 
 import email.errors
 import email.header
+import functools
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from gatepost.model import address as addresses
 
 MAX_SUBJECT = 200  # characters kept for people
 _SUBJECT_BYTES = 1000  # of the raw value that are decoded for it
+_SHORT_FROM = 300  # bytes of a From that is worth remembering
 _ID_BYTES = 250  # of a Message-ID that are kept
 
 # A line that is neither a field nor a continuation ends the header, as a missing blank line does.
@@ -166,12 +168,13 @@ def _value_end(low: bytes, at: int) -> int:
 
 def _values(message: bytes, low: bytes, name: bytes) -> list[bytes]:
     """The unfolded values of every field of that name (RFC 5322 §2.2.3)."""
-    found = []
+    found: list[bytes] = []
     at = low.find(name)
     while at >= 0:
         start = at + len(name)
         end = _value_end(low, start)
-        found.append(message[start - 1 : end - 1].replace(b"\r\n", b"").strip(b" \t\r"))
+        value = message[start - 1 : end - 1]
+        found.append((value.replace(b"\r\n", b"") if b"\r\n" in value else value).strip(b" \t\r"))
         at = low.find(name, end)
     return found
 
@@ -182,17 +185,27 @@ def _message_id(message: bytes, low: bytes) -> str | None:
 
 
 def _from_domains(message: bytes, low: bytes) -> tuple[str, ...]:
-    found: list[str] = []
-    for value in _values(message, low, b"\nfrom:"):
-        plain = _PLAIN_FROM.fullmatch(value)
-        if plain is not None:
-            found.append(_domain((plain[1] or plain[2]).decode("ascii")))
-            continue
-        boxes = mailbox.parse_list(_text(value), "From")
-        if not boxes:
-            raise refusal.malformed("From", "has no mailbox")
-        found += (box.address.domain for box in boxes)
-    return tuple(dict.fromkeys(found))
+    values = _values(message, low, b"\nfrom:")
+    if len(values) == 1:
+        only = values[0]
+        return _same_from(only) if len(only) <= _SHORT_FROM else _domains(only)
+    return tuple(dict.fromkeys(domain for value in values for domain in _domains(value)))
+
+
+@functools.lru_cache(maxsize=1024)
+def _same_from(value: bytes) -> tuple[str, ...]:
+    """As ``_domains``: the messages of an application mostly have one From."""
+    return _domains(value)
+
+
+def _domains(value: bytes) -> tuple[str, ...]:
+    plain = _PLAIN_FROM.fullmatch(value)
+    if plain is not None:
+        return (_domain((plain[1] or plain[2]).decode("ascii")),)
+    boxes = mailbox.parse_list(_text(value), "From")
+    if not boxes:
+        raise refusal.malformed("From", "has no mailbox")
+    return tuple(dict.fromkeys(box.address.domain for box in boxes))
 
 
 def _domain(text: str) -> str:

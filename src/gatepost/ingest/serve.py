@@ -1,7 +1,7 @@
 """The HTTP server: uvicorn on given sockets, inside a loop that is already running.
 
 Guarantees: it touches no signal and no logging set-up; a client that does not finish a request's header within
-``HEADER_S`` is cut off, which uvicorn alone leaves open; a stop finishes the requests under way.
+``Waits.header_s`` is cut off, which uvicorn alone leaves open; a stop finishes the requests under way.
 """
 
 import asyncio
@@ -11,14 +11,30 @@ import ssl
 from collections.abc import Iterator, Sequence
 
 import h11
+import msgspec
 import uvicorn
 from uvicorn.protocols.http import h11_impl
 
 from gatepost.ingest import http
 
-HEADER_S = 20.0
 MAX_CONNECTIONS = 2_000
 MAX_HEADER_BYTES = 32 * 1024
+
+
+class Waits(msgspec.Struct, frozen=True):
+    """Seconds: for a request's header, and for requests under way when the server stops."""
+
+    header_s: float = 20.0
+    grace_s: int = 30
+
+
+DEFAULT = Waits()
+
+
+class _Config(uvicorn.Config):
+    """uvicorn's, which its protocols are given, with our waits."""
+
+    waits = DEFAULT
 
 
 class _Protocol(h11_impl.H11Protocol):
@@ -42,12 +58,16 @@ class _Protocol(h11_impl.H11Protocol):
             self._watch()
 
     def _watch(self) -> None:
-        self._header_timer = self.loop.call_later(HEADER_S, self.transport.abort)
+        self._header_timer = self.loop.call_later(_waits(self.config).header_s, self.transport.abort)
 
     def _unwatch(self) -> None:
         if self._header_timer is not None:
             self._header_timer.cancel()
             self._header_timer = None
+
+
+def _waits(config: uvicorn.Config) -> Waits:
+    return config.waits if isinstance(config, _Config) else DEFAULT
 
 
 class _Server(uvicorn.Server):
@@ -81,9 +101,9 @@ class HttpServer:
         context: ssl.SSLContext | None,
         *,
         behind_proxy: bool,
-        grace_s: float = 30.0,
+        waits: Waits = DEFAULT,
     ) -> None:
-        config = uvicorn.Config(
+        config = _Config(
             app,
             http=_Protocol,
             ws="none",
@@ -98,8 +118,9 @@ class HttpServer:
             forwarded_allow_ips="*" if behind_proxy else None,
             limit_concurrency=MAX_CONNECTIONS,
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
-            timeout_graceful_shutdown=int(grace_s),
+            timeout_graceful_shutdown=waits.grace_s,
         )
+        config.waits = waits
         config.load()
         config.ssl = context
         self._server = _Server(config)

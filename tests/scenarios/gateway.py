@@ -163,7 +163,7 @@ class Gateway:
         """Whatever still runs."""
         if self.process is None:
             return
-        for pid in self.pids():
+        for pid in reversed(self.pids()):
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -210,9 +210,10 @@ async def running(
     *,
     workers: int = 1,
     on_suppressed: directories.OnSuppressed = directories.OnSuppressed.ACCEPT,
+    scale: float = 0.002,
 ) -> AsyncIterator[Gateway]:
     """A started gateway that is gone afterwards."""
-    gateway = Gateway(path, sink, workers=workers)
+    gateway = Gateway(path, sink, workers=workers, scale=scale)
     await gateway.init(on_suppressed)
     await gateway.start()
     try:

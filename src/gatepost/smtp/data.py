@@ -67,10 +67,10 @@ class BodyReader:
         return self._checked(body)
 
     def _checked(self, body: bytes) -> bytes:
-        lines = (
-            body.splitlines()
-        )  # at CR, LF and CRLF alike: what is lost in them tells whether all were CRLF
-        whole = body.endswith(b"\n")
+        lines = body.splitlines()  # at CR, LF and CRLF alike: what is lost tells whether all were CRLF
+        # A CR at the end is one more bare one: that of a CRLF is held back. Not to count it would let "\n" + "\r" pass
+        # for a CRLF wherever a segment happens to end between two CRs.
+        whole = body.endswith((b"\n", b"\r"))
         breaks = len(lines) if whole else len(lines) - 1
         if len(body) - len(b"".join(lines)) != 2 * breaks or b"\0" in body:
             self.fault = Fault.BARE_NEWLINE

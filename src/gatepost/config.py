@@ -19,7 +19,7 @@ from gatepost.policy import settings as policy_settings
 
 FILE = "gatepost.toml"
 _PREFIX = "GATEPOST_"
-_RESTART = ("data_dir", "node", "hostname", "workers", "listener", "http", "tls", "dns")
+_RESTART = ("data_dir", "node", "hostname", "workers", "listener", "http", "tls", "dns", "ingest", "log")
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -138,7 +138,12 @@ def decide(result: results.Result, facts: fact_values.Facts, now_ms: int) -> set
         told = msgspec.structs.replace(base, state=events.State.SUPPRESSED)
         count = msgspec.structs.replace(facts.address, soft_count=facts.address.soft_count + 1)
         entry = suppressions.Suppression(
-            suppressions.Kind.ADDRESS, row.key, reason="hard", reply=result.reply.raw, delivery=row.id
+            suppressions.Kind.ADDRESS,
+            row.key,
+            reason="hard",
+            reply=result.reply.raw,
+            delivery=row.id,
+            account=row.account,
         )
         return settlements.Settlement(
             settlements.Ending.BOUNCED, None, (event, told), address=count, suppress=(entry,)

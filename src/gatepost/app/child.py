@@ -1,6 +1,7 @@
 """Where a child process begins: reads its orders from the parent, becomes a worker or the console."""
 
 import asyncio
+import gc
 import socket
 import sys
 
@@ -29,6 +30,9 @@ async def become(end: socket.socket) -> int:
 def main() -> None:
     """``python -m gatepost.app.child FD``: the parent's way to start one."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.collect()
+    gc.freeze()  # what was imported is never garbage
+    gc.set_threshold(50_000, 20, 20)  # values that live for one message are freed by their counts
     end = socket.socket(fileno=int(sys.argv[1]))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         sys.exit(runner.run(become(end)))

@@ -36,7 +36,8 @@ class Supervisor:
         self._log = logs.get("parent")
         self._generation = 1
         self._stopping = asyncio.Event()
-        self._now = asyncio.Event()
+        self._was_ready = False
+        self._failed = ""
 
     async def run(self, ready: Callable[["Supervisor"], None] | None = None) -> int:
         """From start to stop; ``ready`` is called once everything answers. The exit status."""
@@ -55,7 +56,6 @@ class Supervisor:
     def stop(self) -> None:
         """Drain; the second time: now."""
         if self._stopping.is_set():
-            self._now.set()
             for child in self.children:
                 child.kill()
         else:
@@ -99,16 +99,20 @@ class Supervisor:
         async with server, asyncio.TaskGroup() as tasks:
             kept = [tasks.create_task(self._keep("console", 0, store, lock_fd))]
             kept += [tasks.create_task(self._keep("worker", i, store, lock_fd)) for i in range(workers)]
-            if ready is not None:
-                tasks.create_task(self._tell_ready(ready, workers + 1))
+            telling = tasks.create_task(self._tell_ready(ready, workers + 1))
             await asyncio.wait(kept)
+            telling.cancel()
+        if self._failed:
+            raise errors.GatepostError(self._failed)
 
-    async def _tell_ready(self, ready: Callable[["Supervisor"], None], count: int) -> None:
+    async def _tell_ready(self, ready: Callable[["Supervisor"], None] | None, count: int) -> None:
         while len(self.children) < count:  # noqa: ASYNC110 - some milliseconds, once
             await asyncio.sleep(0.01)
         for child in list(self.children):
             await child.ready.wait()
-        ready(self)
+        self._was_ready = True
+        if ready is not None:
+            ready(self)
 
     async def _keep(self, role: str, index: int, store: port.Store, lock_fd: int) -> None:
         """Run one process again and again until the gateway stops."""
@@ -124,6 +128,10 @@ class Supervisor:
             finally:
                 self.children.remove(child)
             if self._stopping.is_set():
+                return
+            if not self._was_ready and status > 0 and not child.ready.is_set():
+                self._failed = f"{child.name} cannot start: its log says why"
+                self.stop()
                 return
             self._log.error("a process ended, starting it again", process=child.name, status=status)
             pause = RESTART_S if self._clock.monotonic() - began > STEADY_S else min(pause * 2, RESTART_CAP_S)

@@ -7,7 +7,6 @@ SIGTERM: no new mail, what is under way is finished.
 import asyncio
 import os
 import random
-import shutil
 import signal
 import socket
 import ssl
@@ -117,9 +116,8 @@ class Worker:
 
     def free_space(self) -> bool:
         """Whether the volume has more room than the share that stays free."""
-        found = shutil.disk_usage(self.settings.data_dir)
-        least = max(self.settings.ingest.min_free * found.total, 2 * self.settings.ingest.max_size)
-        return found.free > min(least, 2 * 1024**3 + 2 * self.settings.ingest.max_size)
+        limits = self.settings.ingest
+        return space.has_room(self.settings.data_dir, limits.min_free, limits.max_size)
 
     def context(self) -> ssl.SSLContext | None:
         """The listeners' certificate, if there is one."""
@@ -246,7 +244,7 @@ async def _run(worker: Worker) -> None:
                 tasks.create_task(deliverer.run()),
                 tasks.create_task(worker.follow()),
                 tasks.create_task(_beat(worker, deliverer, taking)),
-                tasks.create_task(_obey(worker)),
+                tasks.create_task(_obey(worker, deliverer)),
             ]
             worker.line.send(await taking.start())
             worker.ready = True
@@ -267,7 +265,7 @@ async def _beat(worker: Worker, deliverer: deliverers.Deliverer, taking: _Taking
         await asyncio.sleep(BEAT_S if worker.ready else 0.02)
 
 
-async def _obey(worker: Worker) -> None:
+async def _obey(worker: Worker, deliverer: deliverers.Deliverer) -> None:
     """Follow the parent; without one, stop at once: slots must never have two owners."""
     while True:
         order = await worker.line.receive_order()
@@ -276,8 +274,15 @@ async def _obey(worker: Worker) -> None:
                 os._exit(1)
             case link.Drain():
                 worker.stopping.set()
-            case link.Reload() | link.Orders():
+            case link.Reload():
+                deliverer.take_settings(
+                    order.settings.delivery,
+                    compose.build_decide(order.settings.policy),
+                    route.Router(worker.resolver, order.settings.route, order.settings.delivery),
+                )
                 worker.log.info("new settings", generation=order.generation)
+            case link.Orders():
+                worker.log.warning("orders came twice, the first ones stay")
 
 
 def _shown(sock: socket.socket) -> str:

@@ -93,6 +93,10 @@ class Opener:
             )
         bound = source.ip
         found = answer.v4 + answer.v6 if not bound else answer.v6 if ":" in bound else answer.v4
+        if not found and answer.incomplete:
+            raise session.Failure(
+                replies.Stage.DNS, failures.Problem.DNS_FAILURE, f"{target.host}: no whole answer from DNS"
+            )
         if not found:
             raise session.Failure(
                 replies.Stage.DNS, failures.Problem.NO_ADDRESS, f"{target.host} has no address"

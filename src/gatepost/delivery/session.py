@@ -170,7 +170,9 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         assert transport is not None  # noqa: S101 - connected before STARTTLS can have been wanted
         try:
-            upgraded = await connect.start_tls(transport, self, context, within_s=timeout_s)
+            upgraded = await connect.start_tls(
+                transport, self, context, within_s=timeout_s, server_hostname=self.peer.host or None
+            )
         except (OSError, ssl.SSLError, TimeoutError) as error:
             self._finish()
             raise Failure(

@@ -17,6 +17,7 @@ MAX_RANGE = _PER_MS - 1
 _TIME_SHIFT = _COUNTER_BITS + _WORKER_BITS
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
 _VALUE = {c: i for i, c in enumerate(_ALPHABET)}
 _TEXT = re.compile(f"[{_ALPHABET}]{{13}}")
 
@@ -55,7 +56,16 @@ def first_at(ms: int) -> int:
 
 def to_text(identity: int) -> str:
     """The 13 base-32 characters that people and programs see."""
-    return "".join(_ALPHABET[identity >> shift & 31] for shift in range(60, -1, -5))
+    pairs = _PAIRS
+    return (
+        _ALPHABET[identity >> 60 & 31]
+        + pairs[identity >> 50 & 1023]
+        + pairs[identity >> 40 & 1023]
+        + pairs[identity >> 30 & 1023]
+        + pairs[identity >> 20 & 1023]
+        + pairs[identity >> 10 & 1023]
+        + pairs[identity & 1023]
+    )
 
 
 def from_text(text: str) -> int:

@@ -1,4 +1,4 @@
-"""The grammar of MAIL, RCPT and EHLO: read by the server's side, written by the client's.
+"""The grammar of commands, MAIL, RCPT and EHLO above all: read by the server's side, written by the client's.
 
 Guarantees: what is read has a parsed address or none; a refusal is the whole reply, and repeats no byte of the input.
 What is written holds no CR, LF or NUL: else LocalProtocolError, before a byte goes out.
@@ -16,9 +16,24 @@ _SIZE_DIGITS: Final = 20  # RFC 1870 §5
 _PATH = rb' ?<([^<>"]*|(?:[^<>"\\]|"(?:[^"\\]|\\.)*")*)>( [ -~]*)?'
 _MAIL = re.compile(rb"(?i:FROM):" + _PATH)
 _RCPT = re.compile(rb"(?i:TO):" + _PATH)
+_CONTROL = re.compile(rb"[\0-\x1f\x7f]")
+_NO_ARGUMENT: Final = frozenset({b"DATA", b"RSET", b"QUIT", b"STARTTLS"})
 _HELLO = re.compile(
     rb"[!-~\x80-\xff]{1,255}"
 )  # what clients say here is often no host name; it only gets recorded
+
+
+def split(line: bytes) -> tuple[bytes, bytes] | bytes:
+    """Verb in upper case and argument, or the refusing reply: no control character goes further (faults.md B06, B08)."""
+    if _CONTROL.search(line):
+        return replies.BAD_CHARACTERS
+    verb, _, argument = line.partition(b" ")
+    if not verb.isalpha():
+        return replies.UNKNOWN_COMMAND if line.isascii() else replies.BAD_CHARACTERS
+    verb = verb.upper()
+    if argument and verb in _NO_ARGUMENT and argument.strip():
+        return replies.NO_ARGUMENT
+    return verb, argument
 
 
 def hello(argument: bytes) -> bytes | None:

@@ -36,9 +36,7 @@ class Server(enum.IntEnum):
     REFUSED = (
         enum.auto()
     )  # MAIL was refused: RCPT and DATA of the same group may still follow (RFC 2920 §3.1)
-    AUTH_PLAIN = enum.auto()
-    AUTH_USER = enum.auto()
-    AUTH_PASSWORD = enum.auto()
+    AUTH = enum.auto()  # 334 said: a response is awaited
     AUTH_OWED = enum.auto()
     MAIL_OWED = enum.auto()
     MAIL = enum.auto()  # a sender, no recipient
@@ -60,9 +58,7 @@ class Step(enum.IntEnum):
     STARTTLS = enum.auto()
     SECURED = enum.auto()
     AUTH = enum.auto()
-    ASK_PLAIN = enum.auto()
-    ASK_USER = enum.auto()
-    ASK_PASSWORD = enum.auto()
+    ASK = enum.auto()  # for (more of) the credentials
     CANCEL = enum.auto()
     MAIL = enum.auto()
     RCPT = enum.auto()
@@ -85,13 +81,10 @@ _IDLE: Mapping[Step, Server] = {
     Step.HELLO: Server.READY,
     Step.STARTTLS: Server.SECURING,
     Step.AUTH: Server.AUTH_OWED,
-    Step.ASK_PLAIN: Server.AUTH_PLAIN,
-    Step.ASK_USER: Server.AUTH_USER,
-    Step.ASK_PASSWORD: Server.AUTH_PASSWORD,  # AUTH LOGIN with the user name as initial response
+    Step.ASK: Server.AUTH,
     Step.MAIL: Server.MAIL_OWED,
     Step.RESET: Server.READY,
 }
-_SECRET: Mapping[Step, Server] = {Step.AUTH: Server.AUTH_OWED, Step.CANCEL: Server.READY}
 
 SERVER: Final[Mapping[Server, Mapping[Step, Server]]] = {
     Server.START: {Step.GREET: Server.FRESH},
@@ -99,9 +92,7 @@ SERVER: Final[Mapping[Server, Mapping[Step, Server]]] = {
     Server.SECURING: {Step.SECURED: Server.FRESH},
     Server.READY: _IDLE,
     Server.REFUSED: _IDLE,
-    Server.AUTH_PLAIN: _SECRET,
-    Server.AUTH_USER: {Step.ASK_PASSWORD: Server.AUTH_PASSWORD, Step.CANCEL: Server.READY},
-    Server.AUTH_PASSWORD: _SECRET,
+    Server.AUTH: {Step.AUTH: Server.AUTH_OWED, Step.ASK: Server.AUTH, Step.CANCEL: Server.READY},
     Server.AUTH_OWED: {Step.ACCEPT: Server.READY, Step.REFUSE: Server.READY},
     Server.MAIL_OWED: {Step.ACCEPT: Server.MAIL, Step.REFUSE: Server.REFUSED},
     Server.MAIL: {

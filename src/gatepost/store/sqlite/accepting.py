@@ -12,6 +12,7 @@ from gatepost import errors
 from gatepost.model import event as events
 from gatepost.model import message as messages
 from gatepost.model import suppression as suppressions
+from gatepost.policy import admit
 from gatepost.store import port
 from gatepost.store.sqlite import floor, names
 from gatepost.store.sqlite import transaction as transactions
@@ -33,21 +34,22 @@ def accept(
     known = _known(tx, submissions)
     entries = floor.Floor(tx.db, tx.sql["suppressions_by_hash"])
     entries.load((d.key, d.domain) for s in submissions for d in s.deliveries)
-    tx.names.learn(
-        {
-            text
-            for s in submissions
-            for m in (s.message,)
-            for text in (m.sender_domain, m.list, m.campaign, m.tags, m.peer_ip)
-        }
-        | {d.domain for s in submissions for d in s.deliveries}
-    )
+    missing = {text for s in submissions for text in _texts(s) if text not in tx.names.known}
+    if missing:
+        tx.names.learn(missing)
     answers = [_one(tx, s, refuse, entries) if s.message.id not in known else _again(s) for s in submissions]
     if idempotency is not None:
         bridge = submissions[0].message.bridge
         text = msgspec.json.encode(answers).decode()
         tx.execute("keep_answer", bridge, idempotency.key, idempotency.digest, text, tx.now_ms)
     return answers
+
+
+def _texts(submission: messages.Submission) -> list[str]:
+    m = submission.message
+    found = [m.sender_domain, m.list, m.campaign, m.tags, m.peer_ip]
+    found += [delivery.domain for delivery in submission.deliveries]
+    return found
 
 
 def _kept(
@@ -96,7 +98,7 @@ def _one(
             event = refuse(submission, position, entry)
             tx.add_event(event)
             states.append(events.State.REJECTED)
-            reasons.append(event.detail)
+            reasons.append(admit.public_reason(entry, message.account, message.bridge))
             continue
         tx.add_event(submission.queued[position])
         states.append(events.State.QUEUED)

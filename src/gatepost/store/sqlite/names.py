@@ -38,9 +38,6 @@ class Names:
         missing = [text for text in texts if text not in self.known]
         if not missing:
             return
-        if len(self.known) > _LIMIT:
-            self.known = {"": 0}
-            missing = [text for text in texts if text]
         absent = set(missing) - self._read(missing)
         if absent:
             insert_rows(self._db, self._insert, [(text,) for text in absent])
@@ -48,8 +45,10 @@ class Names:
             self._fresh += absent
 
     def committed(self) -> None:
-        """What was made is there to stay."""
+        """What was made is there to stay. A cache that has grown too large begins anew, never within a transaction."""
         self._fresh.clear()
+        if len(self.known) > _LIMIT:
+            self.known = {"": 0}
 
     def rolled_back(self) -> None:
         """What was made since the last commit is not there."""

@@ -115,13 +115,14 @@ class Transaction:
         found = self._events
         self._seq += len(found)
         self._events = []
-        texts: set[str] = set()
-        for event in found:
-            texts.update(rows.event_texts(event))
-        texts.add("other")
-        self.names.learn(texts)
         number = self.names.known
-        names.insert_rows(self.db, self._many["insert_events"], [rows.event_row(e, number) for e in found])
+        try:
+            written = [rows.event_row(event, number) for event in found]
+        except KeyError:
+            self.names.learn({"other", *(text for event in found for text in rows.event_texts(event))})
+            number = self.names.known
+            written = [rows.event_row(event, number) for event in found]
+        names.insert_rows(self.db, self._many["insert_events"], written)
         counted: dict[tuple[int, ...], int] = {}
         for event in found:
             key = self._counter(event, number)
@@ -137,6 +138,7 @@ class Transaction:
                 self._providers.add(provider)
             else:
                 provider = "other"
+                self.names.learn({provider})
         return (
             event.at // _MINUTE_MS,
             self._writer,

@@ -182,7 +182,8 @@ def test_http_and_floods_are_shown_the_door() -> None:
 
 def test_a_message_over_the_limit_is_discarded_and_the_session_goes_on() -> None:
     shop = Shop(max_size=100)
-    shop.feed(b"EHLO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<x@mx.test>\r\nDATA\r\n")
+    shop.feed(b"EHLO x\r\n")
+    shop.feed(b"MAIL FROM:<a@b.test>\r\nRCPT TO:<x@mx.test>\r\nDATA\r\n")
     said = b"".join(shop.feed(b"0123456789" * 5 + b"\r\n") for _ in range(5)) + shop.feed(b".\r\n")
     assert said == replies.TOO_BIG
     assert shop.feed(b"MAIL FROM:<a@b.test> SIZE=101\r\n") == replies.TOO_BIG

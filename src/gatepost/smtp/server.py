@@ -3,22 +3,28 @@
 Guarantees: only CRLF.CRLF ends a message; what was pipelined where the client had to wait ends the session (faults.md B01,
 B04, C01); every reply is ours alone, and nothing that a peer sent is in it; memory is bounded. After an event that wants an
 answer ``next_event`` is PAUSED until it is given. Replies of one group come out together in one ``data_to_send``.
+Fails with LocalProtocolError where we use it wrongly; what the client does wrong is a reply, or Closing. An answer that
+comes after the end is dropped: the client may leave, or run out of time, while the store still works.
 Not here: who may send what (``gatepost.ingest``), time-outs' lengths, TLS itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Final
 
 import msgspec
 
-from gatepost.smtp import auth, commands, data, events, extensions, lines, replies, states
+from gatepost.smtp import auth, commands, data, events, extensions, lines, patience, replies, states
 
 _S = states.Server
 _T = states.Step
-MAX_ERRORS = 20  # as Postfix's smtpd_hard_error_limit
-MAX_JUNK = 100  # commands that bring no message; as Postfix's smtpd_junk_command_limit
-MAX_WAITING = 128 * 1024  # bytes pipelined before an answer is given
-_HTTP = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"CONNECT", b"OPTIONS", b"DELETE", b"PATCH"})
-_NO_ARGUMENT = frozenset({b"DATA", b"RSET", b"QUIT", b"STARTTLS"})
+MAX_WAITING: Final = 128 * 1024  # bytes pipelined before an answer is given
+_OVERSHOOT: Final = (
+    2  # times max_recipients: until then a further RCPT is answered 452 and not held against the client
+)
+_OWED = frozenset({_S.SECURING, _S.AUTH_OWED, _S.MAIL_OWED, _S.FIRST_RCPT_OWED, _S.RCPT_OWED, _S.DOT_OWED})
+_IN_BODY = frozenset({_S.BODY, _S.DISCARD, _S.BODY_ENDED})
+_IN_TRANSACTION = frozenset({_S.MAIL, _S.RCPT})
+_MECHANISMS = frozenset({b"PLAIN", b"LOGIN"})
 
 
 class ServerSettings(msgspec.Struct, frozen=True):
@@ -34,7 +40,7 @@ class ServerSettings(msgspec.Struct, frozen=True):
 
 
 class ServerSession:
-    """One connection."""
+    """One connection: ``greeting``, then ``receive`` what comes, answer what ``next_event`` gives, write ``data_to_send``."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
@@ -43,33 +49,14 @@ class ServerSession:
         self._authenticated = False
         self._input = lines.LineBuffer()
         self._out: list[bytes] = []
-        self._body: data.BodyReader | None = None
+        self._exchange = auth.Exchange()
+        self._body = data.BodyReader(0)
         self._closing: events.Closing | None = None
-        self._errors = 0
-        self._junk = 0
-        self._recipients = 0
+        self._patience = patience.Patience()
+        self._recipients = 0  # RCPT commands of this transaction
         self._smtputf8 = False
-        self._user = b""
         self._esmtp = False
         self.hello = b""
-        self._handlers: dict[bytes, Callable[[bytes], events.ServerEvent | None]] = {
-            b"EHLO": self._ehlo,
-            b"HELO": self._helo,
-            b"STARTTLS": self._starttls,
-            b"AUTH": self._auth,
-            b"MAIL": self._mail,
-            b"RCPT": self._rcpt,
-            b"DATA": self._data,
-            b"RSET": self._rset,
-            b"NOOP": self._noop,
-            b"HELP": self._help,
-            b"VRFY": self._vrfy,
-            b"EXPN": self._not_implemented,
-            b"ETRN": self._not_implemented,
-            b"TURN": self._not_implemented,
-            b"BDAT": self._not_implemented,
-            b"QUIT": self._quit,
-        }
 
     # --- what the shell asks
 
@@ -94,7 +81,7 @@ class ServerSession:
         return self._state not in (_S.START, _S.FRESH, _S.READY, _S.REFUSED, _S.CLOSED)
 
     def data_to_send(self) -> bytes:
-        """What is to be written now, in one write; asked for once."""
+        """What is to be written now, in one write (faults.md B22); asked for once."""
         if not self._out:
             return b""
         out = self._out[0] if len(self._out) == 1 else b"".join(self._out)
@@ -108,16 +95,15 @@ class ServerSession:
                 return self._closing
             if self._state in _OWED:
                 return states.PAUSED
-            if self._state in (_S.BODY, _S.DISCARD, _S.BODY_ENDED):
+            if self._state in _IN_BODY:
+                if self._state is not _S.BODY_ENDED and not len(self._input):
+                    return states.NEED_DATA
                 event = self._read_body()
             else:
                 line = self._input.line()
                 if line is None:
                     return states.NEED_DATA
-                if isinstance(line, lines.Defect):
-                    self._defect(line)
-                    continue
-                event = self._line(line)
+                event = self._defect(line) if isinstance(line, lines.Defect) else self._line(line)
             if event is not None:
                 return event
 
@@ -125,15 +111,13 @@ class ServerSession:
 
     def greeting(self) -> None:
         """Say who we are. Bytes that came before are early talk (faults.md B04)."""
-        if len(self._input):
-            self._close(events.Reason.EARLY_TALK, replies.EARLY_TALK)
-            return
-        self._go(_T.GREET)
-        self._out.append(replies.build(220, "", f"{self._settings.hostname} ESMTP Gatepost"))
+        if self._closing is None:
+            self._go(_T.GREET)
+            self._out.append(replies.build(220, "", f"{self._settings.hostname} ESMTP Gatepost"))
 
     def receive(self, received: bytes) -> None:
         """Bytes came."""
-        if self._closing is not None:
+        if self._closing is not None or not received:
             return
         self._input.feed(received)
         if self._state is _S.START:
@@ -143,26 +127,26 @@ class ServerSession:
 
     def receive_eof(self) -> None:
         """The client is gone: nothing that it did not finish counts."""
-        if self._closing is None:
-            self._close(events.Reason.EOF, b"")
+        self._close(events.Reason.EOF, b"")
 
     def timed_out(self) -> None:
         """The client took too long."""
-        if self._closing is None:
-            self._close(events.Reason.TIMEOUT, replies.TIMED_OUT)
+        self._close(events.Reason.TIMEOUT, replies.TIMED_OUT)
 
     def shutdown(self, reply: bytes = replies.SHUTTING_DOWN) -> None:
         """End it from our side, with a 421."""
-        if self._closing is None:
-            self._close(events.Reason.SHUTDOWN, reply)
+        self._close(events.Reason.SHUTDOWN, reply)
 
     def tls_started(self) -> None:
         """The handshake is done: everything begins anew (RFC 3207 §4.2)."""
+        if self._closing is not None:
+            return
         if len(self._input):
             self._close(events.Reason.PLAINTEXT, b"")
             return
         self._go(_T.SECURED)
         self._secure = True
+        self._authenticated = False
         self.hello = b""
 
     # --- answers
@@ -175,7 +159,7 @@ class ServerSession:
     def auth_refused(self) -> None:
         """They are not; which part was wrong is not said (faults.md C04)."""
         self._answer(_T.REFUSE, replies.AUTH_REFUSED, _S.AUTH_OWED)
-        self._count_error()
+        self._end(self._patience.error())
 
     def auth_unavailable(self) -> None:
         """They cannot be checked now."""
@@ -188,12 +172,11 @@ class ServerSession:
     def rcpt_accepted(self) -> None:
         """This recipient is taken."""
         self._answer(_T.ACCEPT, replies.ACCEPTED_RECIPIENT, _S.FIRST_RCPT_OWED, _S.RCPT_OWED)
-        self._recipients += 1
 
     def message_accepted(self, text: str) -> None:
         """The message is ours: said only after the store has confirmed (faults.md P1)."""
         self._answer(_T.ACCEPT, replies.build(250, "2.0.0", text), _S.DOT_OWED)
-        self._junk = 0
+        self._patience.renew()
 
     def refuse(self, reply: bytes) -> None:
         """No to MAIL, RCPT or the message. ``reply``: whole, with its CRLF, 4yz or 5yz (``replies.build``); a 421 closes."""
@@ -202,43 +185,31 @@ class ServerSession:
         if reply.startswith(b"421"):
             self._close(events.Reason.REFUSED, reply)
             return
+        no_sender = self._state is _S.MAIL_OWED
         self._answer(_T.REFUSE, reply, _S.MAIL_OWED, _S.FIRST_RCPT_OWED, _S.RCPT_OWED, _S.DOT_OWED)
-        if reply.startswith(b"5"):
-            self._count_error()
+        if no_sender:
+            self._end(self._patience.junk())
 
     # --- lines
 
-    def _defect(self, defect: lines.Defect) -> None:
-        if self._state in _AUTHENTICATING:
-            self._go(_T.CANCEL)
-            self._error(replies.AUTH_TOO_LONG)
-        else:
-            self._error(replies.LINE_TOO_LONG if defect is lines.Defect.TOO_LONG else replies.BARE_NEWLINE)
+    def _defect(self, defect: lines.Defect) -> events.Closing | None:
+        too_long = defect is lines.Defect.TOO_LONG
+        if self._state is not _S.AUTH:
+            return self._error(replies.LINE_TOO_LONG if too_long else replies.BARE_NEWLINE)
+        self._go(_T.CANCEL)
+        return self._error(replies.AUTH_TOO_LONG if too_long else replies.AUTH_MALFORMED)
 
     def _line(self, line: bytes) -> events.ServerEvent | None:
-        if self._state in _AUTHENTICATING:
-            return self._credentials(line)
-        verb, _, argument = line.partition(b" ")
-        verb = verb.upper()
-        if verb in _HTTP:
-            self._close(events.Reason.NOT_SMTP, replies.NOT_SMTP)
-            return None
-        handler = self._handlers.get(verb)
-        if handler is None:
-            self._unknown(line)
-            return None
-        if argument.strip() and verb in _NO_ARGUMENT:
-            self._error(replies.NO_ARGUMENT)
-            return None
-        return handler(argument)
+        if self._state is _S.AUTH:
+            return self._early() or self._exchanged(self._exchange.line(line))
+        found = commands.split(line)
+        if isinstance(found, bytes):
+            return self._error(found)
+        verb, argument = found
+        handler = self._HANDLERS.get(verb)
+        return self._error(replies.UNKNOWN_COMMAND) if handler is None else handler(self, argument)
 
-    def _unknown(self, line: bytes) -> None:
-        printable = all(32 <= c < 127 or c == 9 for c in line)
-        self._error(replies.UNKNOWN_COMMAND if printable else replies.BAD_CHARACTERS)
-
-    def _ehlo(self, argument: bytes) -> None:
-        if not self._hello(argument, esmtp=True):
-            return
+    def _ehlo(self, argument: bytes) -> events.ServerEvent | None:
         offer = extensions.Extensions(
             pipelining=True,
             eight_bit=True,
@@ -247,41 +218,39 @@ class ServerSession:
             enhanced=True,
             size_known=True,
             size=self._settings.max_size,
-            auth=frozenset({b"PLAIN", b"LOGIN"}) if self._may_authenticate() else frozenset(),
+            auth=_MECHANISMS if self._may_authenticate() else frozenset(),
         )
-        self._out.append(replies.lines(250, [self._settings.hostname.encode(), *extensions.announce(offer)]))
+        return self._hello(argument, extensions.announce(offer), esmtp=True)
 
-    def _helo(self, argument: bytes) -> None:
-        if self._hello(argument, esmtp=False):
-            self._out.append(replies.build(250, "", self._settings.hostname))
+    def _helo(self, argument: bytes) -> events.ServerEvent | None:
+        return self._hello(argument, [], esmtp=False)
 
-    def _hello(self, argument: bytes, *, esmtp: bool) -> bool:
+    def _hello(self, argument: bytes, offer: list[bytes], *, esmtp: bool) -> events.ServerEvent | None:
+        over = self._early() or self._junk()
+        if over is not None:
+            return over
         name = commands.hello(argument)
         if name is None:
-            self._error(replies.BAD_HELLO)
-            return False
-        if not self._count_junk():
-            return False
+            return self._error(replies.BAD_HELLO)
+        dropped = self._state in _IN_TRANSACTION  # RFC 5321 §4.1.4: as if RSET had been said
         self._go(_T.HELLO)
+        self._out.append(replies.lines(250, [self._settings.hostname.encode(), *offer]))
         self.hello = name
         self._esmtp = esmtp
-        self._recipients = 0
-        return True
+        return events.Reset() if dropped else None
 
     def _starttls(self, _: bytes) -> events.ServerEvent | None:
+        if len(self._input):
+            return self._close(events.Reason.PLAINTEXT, replies.UNAUTHORISED_PIPELINING)
         if self._secure:
-            self._error(replies.TLS_ACTIVE)
-        elif not self._settings.tls_available:
-            self._error(replies.NOT_IMPLEMENTED)
-        elif not self._legal(_T.STARTTLS):
-            self._error(replies.NESTED if self._greeted() else replies.HELLO_FIRST)
-        elif len(self._input):
-            self._close(events.Reason.PLAINTEXT, replies.UNAUTHORISED_PIPELINING)
-        else:
-            self._go(_T.STARTTLS)
-            self._out.append(replies.TLS_GO)
-            return events.StartTlsWanted()
-        return None
+            return self._error(replies.TLS_ACTIVE)
+        if not self._settings.tls_available:
+            return self._error(replies.NOT_IMPLEMENTED)
+        if not self._legal(_T.STARTTLS):
+            return self._out_of_order()
+        self._go(_T.STARTTLS)
+        self._out.append(replies.TLS_GO)
+        return events.StartTlsWanted()
 
     # --- credentials
 
@@ -292,184 +261,154 @@ class ServerSession:
         )
 
     def _auth(self, argument: bytes) -> events.ServerEvent | None:
-        mechanism, _, initial = argument.partition(b" ")
+        early = self._early()
+        if early is not None:
+            return early
         if self._authenticated:
-            self._error(replies.AUTH_TWICE)
-        elif not self._settings.auth_required:
-            self._error(replies.NOT_IMPLEMENTED)
-        elif not self._may_authenticate():
-            self._error(replies.AUTH_NEEDS_TLS)
-        elif not self._legal(_T.AUTH):
-            self._error(replies.NESTED if self._greeted() else replies.HELLO_FIRST)
-        elif mechanism.upper() == b"PLAIN":
-            if initial:
-                return self._plain(initial)
-            self._ask(_T.ASK_PLAIN, replies.ASK_PLAIN)
-        elif mechanism.upper() == b"LOGIN":
-            if initial:
-                self._login_user(initial)
-            else:
-                self._ask(_T.ASK_USER, replies.ASK_USER)
-        else:
-            self._error(replies.AUTH_UNKNOWN)
+            return self._error(replies.AUTH_TWICE)
+        if not self._settings.auth_required:
+            return self._error(replies.NOT_IMPLEMENTED)
+        if not self._may_authenticate():
+            return self._error(replies.AUTH_NEEDS_TLS)
+        if not self._legal(_T.ASK):
+            return self._out_of_order()
+        self._go(_T.ASK)
+        self._exchange = auth.Exchange()
+        return self._exchanged(self._exchange.begin(argument))
+
+    def _exchanged(self, found: events.AuthGiven | bytes) -> events.ServerEvent | None:
+        if isinstance(found, events.AuthGiven):
+            self._go(_T.AUTH)
+            return found
+        if not found.startswith(b"334"):
+            self._go(_T.CANCEL)
+            return self._error(found)
+        self._go(_T.ASK)
+        self._out.append(found)
         return None
-
-    def _credentials(self, line: bytes) -> events.ServerEvent | None:
-        if line == b"*":
-            self._go(_T.CANCEL)
-            self._error(replies.AUTH_CANCELLED)
-            return None
-        match self._state:
-            case _S.AUTH_PLAIN:
-                return self._plain(line)
-            case _S.AUTH_USER:
-                self._login_user(line)
-                return None
-            case _:
-                password = auth.read_login(line)
-                if password is None:
-                    self._malformed_credentials()
-                    return None
-                self._go(_T.AUTH)
-                return events.AuthGiven(events.Mechanism.LOGIN, self._user, password)
-
-    def _plain(self, line: bytes) -> events.ServerEvent | None:
-        found = auth.read_plain(line)
-        if found is None:
-            self._malformed_credentials()
-            return None
-        self._go(_T.AUTH)
-        return events.AuthGiven(events.Mechanism.PLAIN, *found)
-
-    def _login_user(self, line: bytes) -> None:
-        user = auth.read_login(line)
-        if user is None:
-            self._malformed_credentials()
-            return
-        self._user = user
-        self._ask(_T.ASK_PASSWORD, replies.ASK_PASSWORD)
-
-    def _ask(self, step: states.Step, reply: bytes) -> None:
-        self._go(step)
-        self._out.append(reply)
-
-    def _malformed_credentials(self) -> None:
-        if self._state in _AUTHENTICATING:
-            self._go(_T.CANCEL)
-        self._error(replies.AUTH_MALFORMED)
 
     # --- a transaction
 
     def _mail(self, argument: bytes) -> events.ServerEvent | None:
         if not self._legal(_T.MAIL):
-            self._error(replies.NESTED if self._greeted() else replies.HELLO_FIRST)
-            return None
-        if self._settings.auth_required and not self._authenticated:
-            self._error(replies.AUTH_REQUIRED)
-            self._state = _S.REFUSED
-            return None
-        found = commands.mail(argument, self._settings.max_size)
-        if isinstance(found, bytes):
-            self._error(found)
-            self._state = _S.REFUSED
-            return None
+            return self._out_of_order()
         self._go(_T.MAIL)
+        if self._settings.auth_required and not self._authenticated:
+            found: events.MailGiven | bytes = replies.AUTH_REQUIRED
+        else:
+            found = commands.mail(argument, self._settings.max_size)
+        if isinstance(found, bytes):
+            self._go(_T.REFUSE)
+            return self._error(found)
         self._smtputf8 = found.smtputf8
         self._recipients = 0
         return found
 
     def _rcpt(self, argument: bytes) -> events.ServerEvent | None:
         if not self._legal(_T.RCPT):
-            # Behind a MAIL that was refused these belong to its group: answered, not held against the client.
-            if self._state is _S.REFUSED:
-                self._out.append(replies.MAIL_FIRST)
-            else:
-                self._error(replies.MAIL_FIRST)
-            return None
-        if self._recipients >= self._settings.max_recipients:
+            return self._without_mail()
+        self._recipients += 1
+        if self._recipients > self._settings.max_recipients:
             self._out.append(replies.TOO_MANY_RECIPIENTS)
-            self._count_junk()
-            return None
+            overshoot = self._recipients > _OVERSHOOT * self._settings.max_recipients
+            return self._junk() if overshoot else None
         found = commands.rcpt(argument, self._settings.hostname, smtputf8=self._smtputf8)
         if isinstance(found, bytes):
-            self._error(found)
-            return None
+            return self._error(found)
         self._go(_T.RCPT)
         return found
 
+    def _without_mail(self) -> events.ServerEvent | None:
+        """RCPT or DATA where no MAIL was accepted; behind a refused one they belong to its group and are no mistake."""
+        if self._state is not _S.REFUSED:
+            return self._error(replies.MAIL_FIRST)
+        self._out.append(replies.MAIL_FIRST)
+        return None
+
     def _data(self, _: bytes) -> events.ServerEvent | None:
+        early = self._early()
+        if early is not None:
+            return early
+        if self._state is _S.MAIL:  # every recipient of the group was refused
+            self._out.append(replies.NO_RECIPIENTS)
+            return self._junk()
         if not self._legal(_T.DATA):
-            nobody = self._state is _S.MAIL
-            self._error(replies.NO_RECIPIENTS if nobody else replies.MAIL_FIRST)
-            return None
-        if len(self._input):
-            self._close(events.Reason.PIPELINING, replies.UNAUTHORISED_PIPELINING)
-            return None
+            return self._without_mail()
         self._go(_T.DATA)
         self._body = data.BodyReader(self._settings.max_size)
         self._out.append(replies.GO_AHEAD)
         return events.DataBegun()
 
-    def _read_body(self) -> events.ServerEvent | states.Signal | None:
+    def _read_body(self) -> events.ServerEvent | None:
         body = self._body
-        assert body is not None  # noqa: S101 - made when DATA was answered
         if self._state is _S.BODY_ENDED:
             self._go(_T.OWE)
             return events.BodyEnd(body.size, body.eight_bit)
-        if not len(self._input):
-            return states.NEED_DATA
         chunk = body.feed(self._input.take())
         if body.fault is data.Fault.BARE_NEWLINE:
-            self._close(events.Reason.BARE_NEWLINE, replies.BARE_NEWLINE_IN_BODY)
-            return None
-        spoiled = self._state is _S.BODY and body.fault is not data.Fault.NONE
+            return self._close(events.Reason.BARE_NEWLINE, replies.BARE_NEWLINE_IN_BODY)
+        spoiled = body.fault is not data.Fault.NONE and self._state is _S.BODY
         if spoiled:
             self._go(_T.SPOIL)
         if body.rest is not None:
-            self._end_of_body(body)
+            self._input.feed(body.rest)
+            self._go(_T.END)
+            if body.fault is not data.Fault.NONE:
+                too_big = body.fault is data.Fault.TOO_BIG
+                self._out.append(replies.TOO_BIG if too_big else replies.TEXT_LINE_TOO_LONG)
         if spoiled:
             return events.Reset()
         return events.BodyChunk(chunk) if chunk else None
 
-    def _end_of_body(self, body: data.BodyReader) -> None:
-        if body.rest:
-            self._input.feed(body.rest)
-        discarded = self._state is _S.DISCARD
-        self._go(_T.END)
-        if discarded:
-            self._error(replies.TOO_BIG if body.fault is data.Fault.TOO_BIG else replies.TEXT_LINE_TOO_LONG)
-
     # --- the rest
 
     def _rset(self, _: bytes) -> events.ServerEvent | None:
-        if not self._count_junk():
-            return None
-        was_busy = self._state not in (_S.FRESH, _S.READY)
-        if self._legal(_T.RESET):
-            self._go(_T.RESET)
-        self._out.append(replies.OK)
-        self._recipients = 0
-        if self._state is _S.REFUSED:
-            self._state = _S.READY
-        return events.Reset() if was_busy else None
+        dropped = self._state in _IN_TRANSACTION
+        self._go(_T.RESET)
+        over = self._idle(replies.OK)
+        return over or (events.Reset() if dropped else None)
 
-    def _noop(self, _: bytes) -> None:
-        if self._count_junk():
-            self._out.append(replies.OK)
+    def _noop(self, _: bytes) -> events.ServerEvent | None:
+        return self._idle(replies.OK)
 
-    def _help(self, _: bytes) -> None:
-        if self._count_junk():
-            self._out.append(replies.HELP)
+    def _help(self, _: bytes) -> events.ServerEvent | None:
+        return self._idle(replies.HELP)
 
-    def _vrfy(self, _: bytes) -> None:
-        if self._count_junk():
-            self._out.append(replies.CANNOT_VRFY)
+    def _vrfy(self, _: bytes) -> events.ServerEvent | None:
+        return self._idle(replies.CANNOT_VRFY)
 
-    def _not_implemented(self, _: bytes) -> None:
-        self._error(replies.NOT_IMPLEMENTED)
+    def _not_implemented(self, _: bytes) -> events.ServerEvent | None:
+        return self._error(replies.NOT_IMPLEMENTED)
 
-    def _quit(self, _: bytes) -> None:
-        self._close(events.Reason.QUIT, replies.BYE)
+    def _bdat(self, _: bytes) -> events.ServerEvent | None:
+        """Not announced; behind it may come a message, which must not be read as commands."""
+        return self._early() or self._error(replies.NOT_IMPLEMENTED)
+
+    def _http(self, _: bytes) -> events.ServerEvent | None:
+        return self._close(events.Reason.NOT_SMTP, replies.NOT_SMTP)
+
+    def _quit(self, _: bytes) -> events.ServerEvent | None:
+        return self._close(events.Reason.QUIT, replies.BYE)
+
+    _HANDLERS: ClassVar["Mapping[bytes, Callable[[ServerSession, bytes], events.ServerEvent | None]]"] = {
+        b"EHLO": _ehlo,
+        b"HELO": _helo,
+        b"STARTTLS": _starttls,
+        b"AUTH": _auth,
+        b"MAIL": _mail,
+        b"RCPT": _rcpt,
+        b"DATA": _data,
+        b"BDAT": _bdat,
+        b"RSET": _rset,
+        b"NOOP": _noop,
+        b"HELP": _help,
+        b"VRFY": _vrfy,
+        b"QUIT": _quit,
+        **dict.fromkeys((b"EXPN", b"ETRN", b"TURN"), _not_implemented),
+        **dict.fromkeys(
+            (b"GET", b"POST", b"PUT", b"HEAD", b"CONNECT", b"OPTIONS", b"DELETE", b"PATCH"), _http
+        ),
+    }
 
     # --- small things
 
@@ -484,37 +423,39 @@ class ServerSession:
 
     def _answer(self, step: states.Step, reply: bytes, *owed: states.Server) -> None:
         if self._closing is not None:
-            return  # the client is gone meanwhile: there is nobody to be told
+            return
         if self._state not in owed:
             raise states.LocalProtocolError("an answer that nobody waits for")
         self._go(step)
         self._out.append(reply)
 
-    def _greeted(self) -> bool:
-        return self._state not in (_S.START, _S.FRESH)
+    def _early(self) -> events.Closing | None:
+        """The end of the session, if the client does not wait for a reply where it has to (RFC 2920 §3.1)."""
+        if not len(self._input):
+            return None
+        return self._close(events.Reason.PIPELINING, replies.UNAUTHORISED_PIPELINING)
 
-    def _error(self, reply: bytes) -> None:
+    def _out_of_order(self) -> events.Closing | None:
+        return self._error(replies.HELLO_FIRST if self._state is _S.FRESH else replies.NESTED)
+
+    def _idle(self, reply: bytes) -> events.Closing | None:
         self._out.append(reply)
-        self._count_error()
+        return self._junk()
 
-    def _count_error(self) -> None:
-        self._errors += 1
-        if self._errors >= MAX_ERRORS:
-            self._close(events.Reason.ERRORS, replies.TOO_MANY_ERRORS)
+    def _error(self, reply: bytes) -> events.Closing | None:
+        self._out.append(reply)
+        return self._end(self._patience.error())
 
-    def _count_junk(self) -> bool:
-        self._junk += 1
-        if self._junk <= MAX_JUNK:
-            return True
-        self._close(events.Reason.JUNK, replies.TOO_MUCH_JUNK)
-        return False
+    def _junk(self) -> events.Closing | None:
+        return self._end(self._patience.junk())
 
-    def _close(self, reason: events.Reason, reply: bytes) -> None:
-        if reply:
-            self._out.append(reply)
-        self._state = _S.CLOSED
-        self._closing = events.Closing(reason)
+    def _end(self, verdict: patience.Verdict) -> events.Closing | None:
+        return None if verdict is None else self._close(*verdict)
 
-
-_OWED = frozenset({_S.SECURING, _S.AUTH_OWED, _S.MAIL_OWED, _S.FIRST_RCPT_OWED, _S.RCPT_OWED, _S.DOT_OWED})
-_AUTHENTICATING = frozenset({_S.AUTH_PLAIN, _S.AUTH_USER, _S.AUTH_PASSWORD})
+    def _close(self, reason: events.Reason, reply: bytes) -> events.Closing:
+        if self._closing is None:
+            self._closing = events.Closing(reason)
+            self._state = _S.CLOSED
+            if reply:
+                self._out.append(reply)
+        return self._closing

@@ -33,9 +33,7 @@ class Server(enum.IntEnum):
     FRESH = enum.auto()  # greeted, or TLS just begun: no EHLO yet
     SECURING = enum.auto()  # 220 said to STARTTLS, the handshake not done
     READY = enum.auto()
-    REFUSED = (
-        enum.auto()
-    )  # MAIL was refused: RCPT and DATA of the same group may still follow (RFC 2920 §3.1)
+    REFUSED = enum.auto()  # MAIL was refused: RCPT and DATA of its group may still follow (RFC 2920 §3.1)
     AUTH = enum.auto()  # 334 said: a response is awaited
     AUTH_OWED = enum.auto()
     MAIL_OWED = enum.auto()

@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from gatepost.smtp import auth, commands, data, events, extensions, lines, patience, replies, states
+from gatepost.smtp import auth, commands, data, events, extensions, footing, lines, replies, states
 
 _S = states.Server
 _T = states.Step
@@ -44,15 +44,12 @@ class ServerSession:
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
-        self._state = _S.START
         self._secure = settings.tls_active
         self._authenticated = False
         self._input = lines.LineBuffer()
-        self._out: list[bytes] = []
+        self._at = footing.Footing()
         self._exchange = auth.Exchange()
         self._body = data.BodyReader(0)
-        self._closing: events.Closing | None = None
-        self._patience = patience.Patience()
         self._recipients = 0  # RCPT commands of this transaction
         self._smtputf8 = False
         self._esmtp = False
@@ -73,30 +70,26 @@ class ServerSession:
     @property
     def in_body(self) -> bool:
         """Whether a message's bytes are awaited."""
-        return self._state in (_S.BODY, _S.DISCARD)
+        return self._at.state in (_S.BODY, _S.DISCARD)
 
     @property
     def busy(self) -> bool:
         """Whether a transaction is under way, or an answer owed."""
-        return self._state not in (_S.START, _S.FRESH, _S.READY, _S.REFUSED, _S.CLOSED)
+        return self._at.state not in (_S.START, _S.FRESH, _S.READY, _S.REFUSED, _S.CLOSED)
 
     def data_to_send(self) -> bytes:
         """What is to be written now, in one write (faults.md B22); asked for once."""
-        if not self._out:
-            return b""
-        out = self._out[0] if len(self._out) == 1 else b"".join(self._out)
-        self._out.clear()
-        return out
+        return self._at.written()
 
     def next_event(self) -> events.ServerEvent | states.Signal:
         """What the client wants, NEED_DATA, or PAUSED while an answer is owed."""
         while True:
-            if self._closing is not None:
-                return self._closing
-            if self._state in _OWED:
+            if self._at.closing is not None:
+                return self._at.closing
+            if self._at.state in _OWED:
                 return states.PAUSED
-            if self._state in _IN_BODY:
-                if self._state is not _S.BODY_ENDED and not len(self._input):
+            if self._at.state in _IN_BODY:
+                if self._at.state is not _S.BODY_ENDED and not len(self._input):
                     return states.NEED_DATA
                 event = self._read_body()
             else:
@@ -111,40 +104,40 @@ class ServerSession:
 
     def greeting(self) -> None:
         """Say who we are. Bytes that came before are early talk (faults.md B04)."""
-        if self._closing is None:
-            self._go(_T.GREET)
-            self._out.append(replies.build(220, "", f"{self._settings.hostname} ESMTP Gatepost"))
+        if self._at.closing is None:
+            self._at.go(_T.GREET)
+            self._at.say(replies.build(220, "", f"{self._settings.hostname} ESMTP Gatepost"))
 
     def receive(self, received: bytes) -> None:
         """Bytes came."""
-        if self._closing is not None or not received:
+        if self._at.closing is not None or not received:
             return
         self._input.feed(received)
-        if self._state is _S.START:
-            self._close(events.Reason.EARLY_TALK, replies.EARLY_TALK)
-        elif self._state in _OWED and len(self._input) > MAX_WAITING:
-            self._close(events.Reason.OVERFLOW, replies.OVERFLOW)
+        if self._at.state is _S.START:
+            self._at.close(events.Reason.EARLY_TALK, replies.EARLY_TALK)
+        elif self._at.state in _OWED and len(self._input) > MAX_WAITING:
+            self._at.close(events.Reason.OVERFLOW, replies.OVERFLOW)
 
     def receive_eof(self) -> None:
         """The client is gone: nothing that it did not finish counts."""
-        self._close(events.Reason.EOF, b"")
+        self._at.close(events.Reason.EOF, b"")
 
     def timed_out(self) -> None:
         """The client took too long."""
-        self._close(events.Reason.TIMEOUT, replies.TIMED_OUT)
+        self._at.close(events.Reason.TIMEOUT, replies.TIMED_OUT)
 
     def shutdown(self, reply: bytes = replies.SHUTTING_DOWN) -> None:
         """End it from our side, with a 421."""
-        self._close(events.Reason.SHUTDOWN, reply)
+        self._at.close(events.Reason.SHUTDOWN, reply)
 
     def tls_started(self) -> None:
         """The handshake is done: everything begins anew (RFC 3207 §4.2)."""
-        if self._closing is not None:
+        if self._at.closing is not None:
             return
         if len(self._input):
-            self._close(events.Reason.PLAINTEXT, b"")
+            self._at.close(events.Reason.PLAINTEXT, b"")
             return
-        self._go(_T.SECURED)
+        self._at.go(_T.SECURED)
         self._secure = True
         self._authenticated = False
         self.hello = b""
@@ -153,40 +146,39 @@ class ServerSession:
 
     def auth_accepted(self) -> None:
         """The credentials are right."""
-        self._answer(_T.ACCEPT, replies.AUTH_ACCEPTED, _S.AUTH_OWED)
+        self._at.answer(_T.ACCEPT, replies.AUTH_ACCEPTED, _S.AUTH_OWED)
         self._authenticated = True
 
     def auth_refused(self) -> None:
         """They are not; which part was wrong is not said (faults.md C04)."""
-        self._answer(_T.REFUSE, replies.AUTH_REFUSED, _S.AUTH_OWED)
-        self._end(self._patience.error())
+        self._at.answer(_T.REFUSE, replies.AUTH_REFUSED, _S.AUTH_OWED)
 
     def auth_unavailable(self) -> None:
         """They cannot be checked now."""
-        self._answer(_T.REFUSE, replies.AUTH_UNAVAILABLE, _S.AUTH_OWED)
+        self._at.answer(_T.REFUSE, replies.AUTH_UNAVAILABLE, _S.AUTH_OWED)
 
     def mail_accepted(self) -> None:
         """This sender may send."""
-        self._answer(_T.ACCEPT, replies.ACCEPTED_SENDER, _S.MAIL_OWED)
+        self._at.answer(_T.ACCEPT, replies.ACCEPTED_SENDER, _S.MAIL_OWED)
 
     def rcpt_accepted(self) -> None:
         """This recipient is taken."""
-        self._answer(_T.ACCEPT, replies.ACCEPTED_RECIPIENT, _S.FIRST_RCPT_OWED, _S.RCPT_OWED)
+        self._at.answer(_T.ACCEPT, replies.ACCEPTED_RECIPIENT, _S.FIRST_RCPT_OWED, _S.RCPT_OWED)
 
     def message_accepted(self, text: str) -> None:
         """The message is ours: said only after the store has confirmed (faults.md P1)."""
-        self._answer(_T.ACCEPT, replies.build(250, "2.0.0", text), _S.DOT_OWED)
-        self._patience.renew()
+        self._at.answer(_T.ACCEPT, replies.build(250, "2.0.0", text), _S.DOT_OWED)
+        self._at.renew()
 
     def refuse(self, reply: bytes) -> None:
         """No to MAIL, RCPT or the message. ``reply``: whole, with its CRLF, 4yz or 5yz (``replies.build``); a 421 closes."""
         if not replies.is_refusal(reply.removesuffix(b"\r\n")):
             raise states.LocalProtocolError("a refusal has to be a 4yz or 5yz reply")
         if reply.startswith(b"421"):
-            self._close(events.Reason.REFUSED, reply)
+            self._at.close(events.Reason.REFUSED, reply)
             return
-        no_sender = self._state is _S.MAIL_OWED
-        self._answer(_T.REFUSE, reply, _S.MAIL_OWED, _S.FIRST_RCPT_OWED, _S.RCPT_OWED, _S.DOT_OWED)
+        no_sender = self._at.state is _S.MAIL_OWED
+        self._at.answer(_T.REFUSE, reply, _S.MAIL_OWED, _S.FIRST_RCPT_OWED, _S.RCPT_OWED, _S.DOT_OWED)
         if no_sender:
             self._end(self._patience.junk())
 
@@ -194,20 +186,20 @@ class ServerSession:
 
     def _defect(self, defect: lines.Defect) -> events.Closing | None:
         too_long = defect is lines.Defect.TOO_LONG
-        if self._state is not _S.AUTH:
-            return self._error(replies.LINE_TOO_LONG if too_long else replies.BARE_NEWLINE)
-        self._go(_T.CANCEL)
-        return self._error(replies.AUTH_TOO_LONG if too_long else replies.AUTH_MALFORMED)
+        if self._at.state is not _S.AUTH:
+            return self._at.error(replies.LINE_TOO_LONG if too_long else replies.BARE_NEWLINE)
+        self._at.go(_T.CANCEL)
+        return self._at.error(replies.AUTH_TOO_LONG if too_long else replies.AUTH_MALFORMED)
 
     def _line(self, line: bytes) -> events.ServerEvent | None:
-        if self._state is _S.AUTH:
+        if self._at.state is _S.AUTH:
             return self._early() or self._exchanged(self._exchange.line(line))
         found = commands.split(line)
         if isinstance(found, bytes):
-            return self._error(found)
+            return self._at.error(found)
         verb, argument = found
         handler = self._HANDLERS.get(verb)
-        return self._error(replies.UNKNOWN_COMMAND) if handler is None else handler(self, argument)
+        return self._at.error(replies.UNKNOWN_COMMAND) if handler is None else handler(self, argument)
 
     def _ehlo(self, argument: bytes) -> events.ServerEvent | None:
         offer = extensions.Extensions(
@@ -231,25 +223,25 @@ class ServerSession:
             return over
         name = commands.hello(argument)
         if name is None:
-            return self._error(replies.BAD_HELLO)
-        dropped = self._state in _IN_TRANSACTION  # RFC 5321 §4.1.4: as if RSET had been said
-        self._go(_T.HELLO)
-        self._out.append(replies.lines(250, [self._settings.hostname.encode(), *offer]))
+            return self._at.error(replies.BAD_HELLO)
+        dropped = self._at.state in _IN_TRANSACTION  # RFC 5321 §4.1.4: as if RSET had been said
+        self._at.go(_T.HELLO)
+        self._at.say(replies.lines(250, [self._settings.hostname.encode(), *offer]))
         self.hello = name
         self._esmtp = esmtp
         return events.Reset() if dropped else None
 
     def _starttls(self, _: bytes) -> events.ServerEvent | None:
         if len(self._input):
-            return self._close(events.Reason.PLAINTEXT, replies.UNAUTHORISED_PIPELINING)
+            return self._at.close(events.Reason.PLAINTEXT, replies.UNAUTHORISED_PIPELINING)
         if self._secure:
-            return self._error(replies.TLS_ACTIVE)
+            return self._at.error(replies.TLS_ACTIVE)
         if not self._settings.tls_available:
-            return self._error(replies.NOT_IMPLEMENTED)
-        if not self._legal(_T.STARTTLS):
-            return self._out_of_order()
-        self._go(_T.STARTTLS)
-        self._out.append(replies.TLS_GO)
+            return self._at.error(replies.NOT_IMPLEMENTED)
+        if not self._at.allows(_T.STARTTLS):
+            return self._at.out_of_order()
+        self._at.go(_T.STARTTLS)
+        self._at.say(replies.TLS_GO)
         return events.StartTlsWanted()
 
     # --- credentials
@@ -265,97 +257,97 @@ class ServerSession:
         if early is not None:
             return early
         if self._authenticated:
-            return self._error(replies.AUTH_TWICE)
+            return self._at.error(replies.AUTH_TWICE)
         if not self._settings.auth_required:
-            return self._error(replies.NOT_IMPLEMENTED)
+            return self._at.error(replies.NOT_IMPLEMENTED)
         if not self._may_authenticate():
-            return self._error(replies.AUTH_NEEDS_TLS)
-        if not self._legal(_T.ASK):
-            return self._out_of_order()
-        self._go(_T.ASK)
+            return self._at.error(replies.AUTH_NEEDS_TLS)
+        if not self._at.allows(_T.ASK):
+            return self._at.out_of_order()
+        self._at.go(_T.ASK)
         self._exchange = auth.Exchange()
         return self._exchanged(self._exchange.begin(argument))
 
     def _exchanged(self, found: events.AuthGiven | bytes) -> events.ServerEvent | None:
         if isinstance(found, events.AuthGiven):
-            self._go(_T.AUTH)
+            self._at.go(_T.AUTH)
             return found
         if not found.startswith(b"334"):
-            self._go(_T.CANCEL)
-            return self._error(found)
-        self._go(_T.ASK)
-        self._out.append(found)
+            self._at.go(_T.CANCEL)
+            return self._at.error(found)
+        self._at.go(_T.ASK)
+        self._at.say(found)
         return None
 
     # --- a transaction
 
     def _mail(self, argument: bytes) -> events.ServerEvent | None:
-        if not self._legal(_T.MAIL):
-            return self._out_of_order()
-        self._go(_T.MAIL)
+        if not self._at.allows(_T.MAIL):
+            return self._at.out_of_order()
+        self._at.go(_T.MAIL)
         if self._settings.auth_required and not self._authenticated:
             found: events.MailGiven | bytes = replies.AUTH_REQUIRED
         else:
             found = commands.mail(argument, self._settings.max_size)
         if isinstance(found, bytes):
-            self._go(_T.REFUSE)
-            return self._error(found)
+            self._at.go(_T.REFUSE)
+            return self._at.error(found)
         self._smtputf8 = found.smtputf8
         self._recipients = 0
         return found
 
     def _rcpt(self, argument: bytes) -> events.ServerEvent | None:
-        if not self._legal(_T.RCPT):
+        if not self._at.allows(_T.RCPT):
             return self._without_mail()
         self._recipients += 1
         if self._recipients > self._settings.max_recipients:
-            self._out.append(replies.TOO_MANY_RECIPIENTS)
+            self._at.say(replies.TOO_MANY_RECIPIENTS)
             overshoot = self._recipients > _OVERSHOOT * self._settings.max_recipients
             return self._junk() if overshoot else None
         found = commands.rcpt(argument, self._settings.hostname, smtputf8=self._smtputf8)
         if isinstance(found, bytes):
-            return self._error(found)
-        self._go(_T.RCPT)
+            return self._at.error(found)
+        self._at.go(_T.RCPT)
         return found
 
     def _without_mail(self) -> events.ServerEvent | None:
         """RCPT or DATA where no MAIL was accepted; behind a refused one they belong to its group and are no mistake."""
-        if self._state is not _S.REFUSED:
-            return self._error(replies.MAIL_FIRST)
-        self._out.append(replies.MAIL_FIRST)
+        if self._at.state is not _S.REFUSED:
+            return self._at.error(replies.MAIL_FIRST)
+        self._at.say(replies.MAIL_FIRST)
         return None
 
     def _data(self, _: bytes) -> events.ServerEvent | None:
         early = self._early()
         if early is not None:
             return early
-        if self._state is _S.MAIL:  # every recipient of the group was refused
-            self._out.append(replies.NO_RECIPIENTS)
+        if self._at.state is _S.MAIL:  # every recipient of the group was refused
+            self._at.say(replies.NO_RECIPIENTS)
             return self._junk()
-        if not self._legal(_T.DATA):
+        if not self._at.allows(_T.DATA):
             return self._without_mail()
-        self._go(_T.DATA)
+        self._at.go(_T.DATA)
         self._body = data.BodyReader(self._settings.max_size)
-        self._out.append(replies.GO_AHEAD)
+        self._at.say(replies.GO_AHEAD)
         return events.DataBegun()
 
     def _read_body(self) -> events.ServerEvent | None:
         body = self._body
-        if self._state is _S.BODY_ENDED:
-            self._go(_T.OWE)
+        if self._at.state is _S.BODY_ENDED:
+            self._at.go(_T.OWE)
             return events.BodyEnd(body.size, body.eight_bit)
         chunk = body.feed(self._input.take())
         if body.fault is data.Fault.BARE_NEWLINE:
-            return self._close(events.Reason.BARE_NEWLINE, replies.BARE_NEWLINE_IN_BODY)
-        spoiled = body.fault is not data.Fault.NONE and self._state is _S.BODY
+            return self._at.close(events.Reason.BARE_NEWLINE, replies.BARE_NEWLINE_IN_BODY)
+        spoiled = body.fault is not data.Fault.NONE and self._at.state is _S.BODY
         if spoiled:
-            self._go(_T.SPOIL)
+            self._at.go(_T.SPOIL)
         if body.rest is not None:
             self._input.feed(body.rest)
-            self._go(_T.END)
+            self._at.go(_T.END)
             if body.fault is not data.Fault.NONE:
                 too_big = body.fault is data.Fault.TOO_BIG
-                self._out.append(replies.TOO_BIG if too_big else replies.TEXT_LINE_TOO_LONG)
+                self._at.say(replies.TOO_BIG if too_big else replies.TEXT_LINE_TOO_LONG)
         if spoiled:
             return events.Reset()
         return events.BodyChunk(chunk) if chunk else None
@@ -363,32 +355,32 @@ class ServerSession:
     # --- the rest
 
     def _rset(self, _: bytes) -> events.ServerEvent | None:
-        dropped = self._state in _IN_TRANSACTION
-        self._go(_T.RESET)
-        over = self._idle(replies.OK)
+        dropped = self._at.state in _IN_TRANSACTION
+        self._at.go(_T.RESET)
+        over = self._at.junk(replies.OK)
         return over or (events.Reset() if dropped else None)
 
     def _noop(self, _: bytes) -> events.ServerEvent | None:
-        return self._idle(replies.OK)
+        return self._at.junk(replies.OK)
 
     def _help(self, _: bytes) -> events.ServerEvent | None:
-        return self._idle(replies.HELP)
+        return self._at.junk(replies.HELP)
 
     def _vrfy(self, _: bytes) -> events.ServerEvent | None:
-        return self._idle(replies.CANNOT_VRFY)
+        return self._at.junk(replies.CANNOT_VRFY)
 
     def _not_implemented(self, _: bytes) -> events.ServerEvent | None:
-        return self._error(replies.NOT_IMPLEMENTED)
+        return self._at.error(replies.NOT_IMPLEMENTED)
 
     def _bdat(self, _: bytes) -> events.ServerEvent | None:
         """Not announced; behind it may come a message, which must not be read as commands."""
-        return self._early() or self._error(replies.NOT_IMPLEMENTED)
+        return self._early() or self._at.error(replies.NOT_IMPLEMENTED)
 
     def _http(self, _: bytes) -> events.ServerEvent | None:
-        return self._close(events.Reason.NOT_SMTP, replies.NOT_SMTP)
+        return self._at.close(events.Reason.NOT_SMTP, replies.NOT_SMTP)
 
     def _quit(self, _: bytes) -> events.ServerEvent | None:
-        return self._close(events.Reason.QUIT, replies.BYE)
+        return self._at.close(events.Reason.QUIT, replies.BYE)
 
     _HANDLERS: ClassVar["Mapping[bytes, Callable[[ServerSession, bytes], events.ServerEvent | None]]"] = {
         b"EHLO": _ehlo,
@@ -410,52 +402,8 @@ class ServerSession:
         ),
     }
 
-    # --- small things
-
-    def _legal(self, step: states.Step) -> bool:
-        return step in states.SERVER[self._state]
-
-    def _go(self, step: states.Step) -> None:
-        to = states.SERVER[self._state].get(step)
-        if to is None:
-            raise states.LocalProtocolError(f"{step.name} is not possible in {self._state.name}")
-        self._state = to
-
-    def _answer(self, step: states.Step, reply: bytes, *owed: states.Server) -> None:
-        if self._closing is not None:
-            return
-        if self._state not in owed:
-            raise states.LocalProtocolError("an answer that nobody waits for")
-        self._go(step)
-        self._out.append(reply)
-
     def _early(self) -> events.Closing | None:
         """The end of the session, if the client does not wait for a reply where it has to (RFC 2920 §3.1)."""
         if not len(self._input):
             return None
-        return self._close(events.Reason.PIPELINING, replies.UNAUTHORISED_PIPELINING)
-
-    def _out_of_order(self) -> events.Closing | None:
-        return self._error(replies.HELLO_FIRST if self._state is _S.FRESH else replies.NESTED)
-
-    def _idle(self, reply: bytes) -> events.Closing | None:
-        self._out.append(reply)
-        return self._junk()
-
-    def _error(self, reply: bytes) -> events.Closing | None:
-        self._out.append(reply)
-        return self._end(self._patience.error())
-
-    def _junk(self) -> events.Closing | None:
-        return self._end(self._patience.junk())
-
-    def _end(self, verdict: patience.Verdict) -> events.Closing | None:
-        return None if verdict is None else self._close(*verdict)
-
-    def _close(self, reason: events.Reason, reply: bytes) -> events.Closing:
-        if self._closing is None:
-            self._closing = events.Closing(reason)
-            self._state = _S.CLOSED
-            if reply:
-                self._out.append(reply)
-        return self._closing
+        return self._at.close(events.Reason.PIPELINING, replies.UNAUTHORISED_PIPELINING)

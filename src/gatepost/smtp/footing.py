@@ -60,10 +60,7 @@ class Footing:
     def error(self, reply: bytes) -> events.Closing | None:
         """A reply to a mistake; the last one ends the session."""
         self._out.append(reply)
-        self._errors += 1
-        if self._errors < MAX_ERRORS:
-            return None
-        return self.close(events.Reason.ERRORS, replies.TOO_MANY_ERRORS)
+        return self.count_error()
 
     def out_of_order(self) -> events.Closing | None:
         """A command that is not possible now."""
@@ -73,6 +70,17 @@ class Footing:
     def junk(self, reply: bytes) -> events.Closing | None:
         """A reply to what brings no message; with too many of them the session ends."""
         self._out.append(reply)
+        return self.count_junk()
+
+    def count_error(self) -> events.Closing | None:
+        """A mistake whose reply is said already."""
+        self._errors += 1
+        if self._errors < MAX_ERRORS:
+            return None
+        return self.close(events.Reason.ERRORS, replies.TOO_MANY_ERRORS)
+
+    def count_junk(self) -> events.Closing | None:
+        """What brings no message, and whose reply is said already."""
         self._junk += 1
         if self._junk <= MAX_JUNK:
             return None

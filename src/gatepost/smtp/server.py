@@ -19,9 +19,17 @@ _S = states.Server
 _T = states.Step
 MAX_WAITING: Final = 128 * 1024  # bytes pipelined before an answer is given
 _OVERSHOOT: Final = (
-    2  # times max_recipients: until then a further RCPT is answered 452 and not held against the client
+    2  # times max_recipients: until then one RCPT more is refused but not held against the client
 )
-_OWED = frozenset({_S.SECURING, _S.AUTH_OWED, _S.MAIL_OWED, _S.FIRST_RCPT_OWED, _S.RCPT_OWED, _S.DOT_OWED})
+_HTTP = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"CONNECT", b"OPTIONS", b"DELETE", b"PATCH"})
+_HARMLESS: Final = {b"NOOP": replies.OK, b"HELP": replies.HELP, b"VRFY": replies.CANNOT_VRFY}
+_NOT_IMPLEMENTED = frozenset({b"EXPN", b"ETRN", b"TURN"})
+_AUTH_OWED = frozenset({_S.AUTH_OWED})
+_MAIL_OWED = frozenset({_S.MAIL_OWED})
+_RCPT_OWED = frozenset({_S.FIRST_RCPT_OWED, _S.RCPT_OWED})
+_DOT_OWED = frozenset({_S.DOT_OWED})
+_REFUSABLE = _MAIL_OWED | _RCPT_OWED | _DOT_OWED
+_OWED = _REFUSABLE | _AUTH_OWED | {_S.SECURING}
 _IN_BODY = frozenset({_S.BODY, _S.DISCARD, _S.BODY_ENDED})
 _IN_TRANSACTION = frozenset({_S.MAIL, _S.RCPT})
 _MECHANISMS = frozenset({b"PLAIN", b"LOGIN"})
@@ -146,28 +154,29 @@ class ServerSession:
 
     def auth_accepted(self) -> None:
         """The credentials are right."""
-        self._at.answer(_T.ACCEPT, replies.AUTH_ACCEPTED, _S.AUTH_OWED)
+        self._at.answer(_T.ACCEPT, replies.AUTH_ACCEPTED, _AUTH_OWED)
         self._authenticated = True
 
     def auth_refused(self) -> None:
         """They are not; which part was wrong is not said (faults.md C04)."""
-        self._at.answer(_T.REFUSE, replies.AUTH_REFUSED, _S.AUTH_OWED)
+        self._at.answer(_T.REFUSE, replies.AUTH_REFUSED, _AUTH_OWED)
+        self._at.count_error()
 
     def auth_unavailable(self) -> None:
         """They cannot be checked now."""
-        self._at.answer(_T.REFUSE, replies.AUTH_UNAVAILABLE, _S.AUTH_OWED)
+        self._at.answer(_T.REFUSE, replies.AUTH_UNAVAILABLE, _AUTH_OWED)
 
     def mail_accepted(self) -> None:
         """This sender may send."""
-        self._at.answer(_T.ACCEPT, replies.ACCEPTED_SENDER, _S.MAIL_OWED)
+        self._at.answer(_T.ACCEPT, replies.ACCEPTED_SENDER, _MAIL_OWED)
 
     def rcpt_accepted(self) -> None:
         """This recipient is taken."""
-        self._at.answer(_T.ACCEPT, replies.ACCEPTED_RECIPIENT, _S.FIRST_RCPT_OWED, _S.RCPT_OWED)
+        self._at.answer(_T.ACCEPT, replies.ACCEPTED_RECIPIENT, _RCPT_OWED)
 
     def message_accepted(self, text: str) -> None:
         """The message is ours: said only after the store has confirmed (faults.md P1)."""
-        self._at.answer(_T.ACCEPT, replies.build(250, "2.0.0", text), _S.DOT_OWED)
+        self._at.answer(_T.ACCEPT, replies.build(250, "2.0.0", text), _DOT_OWED)
         self._at.renew()
 
     def refuse(self, reply: bytes) -> None:
@@ -178,9 +187,9 @@ class ServerSession:
             self._at.close(events.Reason.REFUSED, reply)
             return
         no_sender = self._at.state is _S.MAIL_OWED
-        self._at.answer(_T.REFUSE, reply, _S.MAIL_OWED, _S.FIRST_RCPT_OWED, _S.RCPT_OWED, _S.DOT_OWED)
+        self._at.answer(_T.REFUSE, reply, _REFUSABLE)
         if no_sender:
-            self._end(self._patience.junk())
+            self._at.count_junk()
 
     # --- lines
 
@@ -199,7 +208,17 @@ class ServerSession:
             return self._at.error(found)
         verb, argument = found
         handler = self._HANDLERS.get(verb)
-        return self._at.error(replies.UNKNOWN_COMMAND) if handler is None else handler(self, argument)
+        return self._other(verb) if handler is None else handler(self, argument)
+
+    def _other(self, verb: bytes) -> events.Closing | None:
+        if verb in _HTTP:
+            return self._at.close(events.Reason.NOT_SMTP, replies.NOT_SMTP)
+        harmless = _HARMLESS.get(verb)
+        if harmless is not None:
+            return self._at.junk(harmless)
+        return self._at.error(
+            replies.NOT_IMPLEMENTED if verb in _NOT_IMPLEMENTED else replies.UNKNOWN_COMMAND
+        )
 
     def _ehlo(self, argument: bytes) -> events.ServerEvent | None:
         offer = extensions.Extensions(
@@ -218,18 +237,18 @@ class ServerSession:
         return self._hello(argument, [], esmtp=False)
 
     def _hello(self, argument: bytes, offer: list[bytes], *, esmtp: bool) -> events.ServerEvent | None:
-        over = self._early() or self._junk()
-        if over is not None:
-            return over
+        early = self._early()
+        if early is not None:
+            return early
         name = commands.hello(argument)
         if name is None:
             return self._at.error(replies.BAD_HELLO)
         dropped = self._at.state in _IN_TRANSACTION  # RFC 5321 §4.1.4: as if RSET had been said
         self._at.go(_T.HELLO)
-        self._at.say(replies.lines(250, [self._settings.hostname.encode(), *offer]))
         self.hello = name
         self._esmtp = esmtp
-        return events.Reset() if dropped else None
+        over = self._at.junk(replies.lines(250, [self._settings.hostname.encode(), *offer]))
+        return over or (events.Reset() if dropped else None)
 
     def _starttls(self, _: bytes) -> events.ServerEvent | None:
         if len(self._input):
@@ -301,9 +320,10 @@ class ServerSession:
             return self._without_mail()
         self._recipients += 1
         if self._recipients > self._settings.max_recipients:
+            if self._recipients > _OVERSHOOT * self._settings.max_recipients:
+                return self._at.junk(replies.TOO_MANY_RECIPIENTS)
             self._at.say(replies.TOO_MANY_RECIPIENTS)
-            overshoot = self._recipients > _OVERSHOOT * self._settings.max_recipients
-            return self._junk() if overshoot else None
+            return None
         found = commands.rcpt(argument, self._settings.hostname, smtputf8=self._smtputf8)
         if isinstance(found, bytes):
             return self._at.error(found)
@@ -322,8 +342,7 @@ class ServerSession:
         if early is not None:
             return early
         if self._at.state is _S.MAIL:  # every recipient of the group was refused
-            self._at.say(replies.NO_RECIPIENTS)
-            return self._junk()
+            return self._at.junk(replies.NO_RECIPIENTS)
         if not self._at.allows(_T.DATA):
             return self._without_mail()
         self._at.go(_T.DATA)
@@ -360,24 +379,9 @@ class ServerSession:
         over = self._at.junk(replies.OK)
         return over or (events.Reset() if dropped else None)
 
-    def _noop(self, _: bytes) -> events.ServerEvent | None:
-        return self._at.junk(replies.OK)
-
-    def _help(self, _: bytes) -> events.ServerEvent | None:
-        return self._at.junk(replies.HELP)
-
-    def _vrfy(self, _: bytes) -> events.ServerEvent | None:
-        return self._at.junk(replies.CANNOT_VRFY)
-
-    def _not_implemented(self, _: bytes) -> events.ServerEvent | None:
-        return self._at.error(replies.NOT_IMPLEMENTED)
-
     def _bdat(self, _: bytes) -> events.ServerEvent | None:
         """Not announced; behind it may come a message, which must not be read as commands."""
         return self._early() or self._at.error(replies.NOT_IMPLEMENTED)
-
-    def _http(self, _: bytes) -> events.ServerEvent | None:
-        return self._at.close(events.Reason.NOT_SMTP, replies.NOT_SMTP)
 
     def _quit(self, _: bytes) -> events.ServerEvent | None:
         return self._at.close(events.Reason.QUIT, replies.BYE)
@@ -392,14 +396,7 @@ class ServerSession:
         b"DATA": _data,
         b"BDAT": _bdat,
         b"RSET": _rset,
-        b"NOOP": _noop,
-        b"HELP": _help,
-        b"VRFY": _vrfy,
         b"QUIT": _quit,
-        **dict.fromkeys((b"EXPN", b"ETRN", b"TURN"), _not_implemented),
-        **dict.fromkeys(
-            (b"GET", b"POST", b"PUT", b"HEAD", b"CONNECT", b"OPTIONS", b"DELETE", b"PATCH"), _http
-        ),
     }
 
     def _early(self) -> events.Closing | None:

@@ -1,7 +1,7 @@
 """Programs that are not ours, started for one test: servers on a free port of loopback, and how tests skip without them.
 
-Programs come from ``PATH`` and from two directories that need no installation: ``GATEPOST_OPENSMTPD`` (an unpacked
-opensmtpd package: ``apt-get download opensmtpd && dpkg -x opensmtpd*.deb DIR``), ``GATEPOST_NODE`` (where
+Programs come from ``PATH`` and from two directories that need no installation: ``PEERS_OPENSMTPD`` (an unpacked
+opensmtpd package: ``apt-get download opensmtpd && dpkg -x opensmtpd*.deb DIR``), ``PEERS_NODE`` (where
 ``npm install nodemailer`` was run).
 """
 

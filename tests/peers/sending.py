@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -44,10 +45,30 @@ async def suppressed(gateway: gateways.Gateway) -> list[str]:
 
 async def traced(gateway: gateways.Gateway, what: str) -> list[bytes]:
     """The replies as ``gatepost trace --json`` gives them."""
-    command = [sys.executable, "-m", "gatepost", "trace", what, "--json", "-c", str(gateway.toml)]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=True, timeout=20)
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    program = str(Path(sys.executable).with_name("gatepost"))
+    status, output = await run([program, "trace", what, "--json", "-c", str(gateway.toml)])
+    assert status == 0, output
+    lines = [json.loads(line) for line in output.splitlines()]
     return [base64.b64decode(line["reply_base64"]) for line in lines if line["reply_base64"]]
+
+
+async def run(
+    command: Sequence[str], stdin: str = "", env: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """A program's exit status, and what it wrote to both its outputs."""
+
+    def wait() -> tuple[int, str]:
+        done = subprocess.run(
+            command,
+            input=stdin.encode(),
+            env={**os.environ, **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=30,
+        )
+        return done.returncode, done.stdout.decode(errors="replace")
+
+    return await asyncio.to_thread(wait)
 
 
 def read(path: Path) -> str:

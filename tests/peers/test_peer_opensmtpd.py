@@ -1,0 +1,98 @@
+"""Delivery to a real OpenSMTPD over TLS, in a root directory of its own: nothing is installed, Debian's Postfix stays.
+
+Set ``PEERS_OPENSMTPD`` to an unpacked package: ``apt-get download opensmtpd && dpkg -x opensmtpd*.deb DIR``.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.peers import outsiders, sending
+from tests.scenarios import gateway as gateways
+
+from gatepost.model import event as events
+
+pytestmark = [pytest.mark.peers, pytest.mark.long]
+State = events.State
+_CONF = """
+pki mx.test cert "/tls/cert.pem"
+pki mx.test key "/tls/key.pem"
+table known {{ "known@rcpt.test" = "root" }}
+listen on 127.0.0.1 port {port} {tls} pki mx.test hostname mx.test
+action "local" maildir "/mail" virtual <known>
+match from any for domain "rcpt.test" action "local"
+"""
+_USERS = {"root": 0, "nobody": 65534, "opensmtpd": 61101, "opensmtpq": 61102}
+
+
+def _set_up(unpacked: Path, root: Path, conf: str) -> None:
+    shutil.copytree(unpacked, root, symlinks=True, dirs_exist_ok=True)
+    used = subprocess.run(["ldd", root / "usr/sbin/smtpd"], capture_output=True, text=True, check=True).stdout
+    for library in re.findall(r"/\S+", used):
+        (root / library[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, root / library[1:])
+    for name in ("dev", "var/lib/opensmtpd/empty", "var/spool/smtpd", "var/run", "tmp"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    for name in ("var", "var/lib", "var/lib/opensmtpd", "var/spool"):
+        (root / name).chmod(0o755)
+    (root / "var/lib/opensmtpd/empty").chmod(0o711)
+    (root / "var/spool/smtpd").chmod(0o711)
+    (root / "dev/null").touch()
+    outsiders.certificate(root / "tls", "mx.test")
+    (root / "etc/passwd").write_text("".join(f"{n}:x:{i}:{i}::/:/bin/false\n" for n, i in _USERS.items()))
+    (root / "etc/group").write_text("".join(f"{n}:x:{i}:\n" for n, i in _USERS.items()))
+    (root / "etc/mailname").write_text("mx.test\n")
+    (root / "etc/smtpd.conf").write_text(conf)
+
+
+@contextlib.contextmanager
+def opensmtpd(tls: str) -> Iterator[int]:
+    """The port of one that knows a single address of rcpt.test."""
+    unpacked = Path(os.environ.get("PEERS_OPENSMTPD", "/nowhere"))
+    if not (unpacked / "usr/sbin/smtpd").exists():
+        pytest.skip("no OpenSMTPD: PEERS_OPENSMTPD names no unpacked package (see the module's docstring)")
+    outsiders.need_root("chroot")
+    [port] = gateways.free_ports(1)
+    with tempfile.TemporaryDirectory(prefix="gatepost-opensmtpd-") as name:
+        root = Path(name)
+        root.chmod(0o755)
+        _set_up(unpacked, root, _CONF.format(port=port, tls=tls))
+        command = [
+            outsiders.program("chroot", "coreutils"),
+            root,
+            "/usr/sbin/smtpd",
+            "-d",
+            "-f",
+            "/etc/smtpd.conf",
+        ]
+        with outsiders.server(command, port, root / "smtpd.log"):
+            yield port
+
+
+@pytest.mark.parametrize(("tls", "agreed"), [("tls", "TLSv1.3"), ("", "")], ids=["starttls", "clear"])
+async def test_opensmtpds_replies_arrive_as_it_writes_them(tmp_path: Path, tls: str, agreed: str) -> None:
+    with opensmtpd(tls) as port:
+        async with gateways.running(tmp_path, port) as gateway:
+            found = await sending.send(gateway, ["known@rcpt.test", "nobody@rcpt.test"])
+            known, unknown = found["known@rcpt.test"], found["nobody@rcpt.test"]
+            assert known.state is State.DELIVERED
+            assert re.fullmatch(rb"250 2\.0\.0 [0-9a-f]{8} Message accepted for delivery", known.reply)
+            assert (unknown.state, unknown.category) == (State.BOUNCED, "recipient.unknown")
+            assert unknown.reply == b"550 Invalid recipient: <nobody@rcpt.test>"
+            assert {one.tls.split(" ")[0] for one in (known, unknown)} == {agreed}
+            assert await sending.traced(gateway, "nobody@rcpt.test") == [unknown.reply]
+            assert await sending.suppressed(gateway) == ["nobody@rcpt.test"]
+
+
+async def test_opensmtpd_refuses_to_relay_and_nobody_is_suppressed(tmp_path: Path) -> None:
+    with opensmtpd("tls") as port:
+        async with gateways.running(tmp_path, port) as gateway:
+            one = (await sending.send(gateway, ["ann@other.test"]))["ann@other.test"]
+            assert one.reply == b"550 Invalid recipient: <ann@other.test>"
+            assert one.state is not State.DELIVERED

@@ -1,20 +1,23 @@
 """The client's side of an SMTP conversation (RFC 5321), without I/O: one connection, transaction after transaction.
 
-Guarantees: a reply is charged to the command that it answers and to nothing else; bytes that nobody asked for, a malformed
-reply or an endless one end the session and are charged to no recipient (faults.md D03, D06, D07, C02); after the final dot
-an unanswered message is *in doubt*, never failed. With PIPELINING a whole envelope goes out in one write.
+Guarantees: a reply is charged to the command that it answers and to nothing else. Nothing is written while bytes wait that
+nobody asked for; they, a malformed reply or an endless one end the session and are charged to no recipient (faults.md D03,
+D06, D07, C02). After the final dot a message without a final answer is *in doubt*, never failed; a 421 is no final answer
+(P7). With PIPELINING a whole envelope goes out in one write.
 Fails with LocalProtocolError where we use it wrongly; what the peer does wrong is a SessionFailed event.
-Not here: sockets, time-outs' lengths, what a reply means.
+Not here: sockets, time-outs' lengths, what a reply means; that bodies have CRLF line ends (who composes them sees to it).
 """
 
 import collections
-import enum
+from typing import Final, assert_never
 
 import msgspec
 
 from gatepost.model import failure as failures
 from gatepost.model import reply as replies
-from gatepost.smtp import auth, commands, data, events, extensions, lines, states
+from gatepost.smtp import commands, data, events, lines, opening, states
+from gatepost.smtp.opening import ClientSettings as ClientSettings  # noqa: PLC0414 - this form re-exports
+from gatepost.smtp.opening import Tls as Tls  # noqa: PLC0414 - this form re-exports
 
 NEED_DATA = states.NEED_DATA
 Signal = states.Signal
@@ -25,9 +28,8 @@ SessionFailed = events.SessionFailed
 Ended = events.Ended
 
 _S = states.Client
-_UNKNOWN_COMMAND = frozenset({500, 501, 502, 503, 504, 550, 554})  # what servers without EHLO say to it
-_CLOSING = 421
-_STAGE = {
+_CLOSING: Final = 421
+_STAGE: Final = {
     _S.GREETING: replies.Stage.GREETING,
     _S.EHLO: replies.Stage.EHLO,
     _S.HELO: replies.Stage.EHLO,
@@ -46,22 +48,10 @@ _STAGE = {
     _S.QUIT: replies.Stage.UNKNOWN,
     _S.OVER: replies.Stage.UNKNOWN,
 }
-
-
-class Tls(enum.Enum):
-    """Whether STARTTLS is used."""
-
-    NEVER = enum.auto()
-    OPPORTUNISTIC = enum.auto()
-    REQUIRED = enum.auto()
-
-
-class ClientSettings(msgspec.Struct, frozen=True):
-    """ehlo: the name we give. auth: user and password for a smarthost; in clear only where ``tls`` is NEVER."""
-
-    ehlo: bytes
-    tls: Tls = Tls.OPPORTUNISTIC
-    auth: tuple[str, str] | None = None
+_BROKEN: Final = {
+    lines.Broken.TOO_LONG: "a reply longer than 64 lines or 2 kB a line",
+    lines.Broken.MALFORMED: "bytes that are no SMTP reply",
+}
 
 
 class Transaction(msgspec.Struct, frozen=True):
@@ -79,22 +69,18 @@ class ClientSession:
     """One connection. ``receive`` what came, ask ``next_event`` until NEED_DATA, write ``data_to_send``."""
 
     def __init__(self, settings: ClientSettings) -> None:
-        self._settings = settings
+        self._opening = opening.Opening(settings)
         self._state = _S.GREETING
         self._buffer = lines.ReplyBuffer()
         self._out: list[bytes] = []
         self._events: collections.deque[events.ClientEvent] = collections.deque()
         self._last: events.SessionFailed | events.Ended | None = None
-        self._extensions = extensions.NONE
-        self._secure = False
-        self._tls_refused = False
         self._dirty = False  # the server may still hold a transaction of ours: RSET first
         self._transaction: Transaction | None = None
+        self._mail = b""  # MAIL's line, where it has to wait for RSET's reply
         self._answers: list[replies.Reply | None] = []
-        self._answered = 0
-        self._pipelined = False
+        self._answered = 0  # RCPT replies read
         self._lone_dot = False  # DATA was answered 354 though nobody is left: an empty body ends it
-        self._mail_refused: replies.Reply | None = None
         self._sent = 0
 
     # --- what the shell asks
@@ -106,9 +92,14 @@ class ClientSession:
 
     @property
     def can_send(self) -> bool:
-        """Whether a transaction may begin."""
-        limit = self._extensions.mail_max
-        return self._state is _S.READY and self._last is None and not (limit and self._sent >= limit)
+        """Whether a transaction may begin; a server may limit how many a connection has (RFC 9422)."""
+        limit = self._opening.extensions.mail_max
+        return self._state is _S.READY and self._last is None and not 0 < limit <= self._sent
+
+    @property
+    def rcpt_max(self) -> int:
+        """The most recipients that the server takes in a transaction (RFC 9422), 0 for unknown: who sends divides."""
+        return self._opening.extensions.rcpt_max
 
     def data_to_send(self) -> list[bytes]:
         """What is to be written now; asked for once."""
@@ -122,11 +113,11 @@ class ClientSession:
                 return self._events.popleft()
             if self._last is not None:
                 return self._last
-            if self._state in (_S.READY, _S.SECURING):
-                if len(self._buffer):
-                    self._unasked()
-                    continue
-                return NEED_DATA
+            if self._state is _S.READY or self._state is _S.SECURING:
+                if not len(self._buffer):
+                    return NEED_DATA
+                self._unasked()
+                continue
             reply = self._buffer.reply(_STAGE[self._state])
             if reply is None:
                 return NEED_DATA
@@ -160,8 +151,9 @@ class ClientSession:
 
     def tls_started(self) -> None:
         """The handshake is done: the conversation begins anew (RFC 3207 §4.2)."""
-        self._secure = True
-        self._go(_S.EHLO, b"EHLO %s\r\n" % self._settings.ehlo)
+        if self._last is None:
+            step = self._opening.secured()
+            self._say(step.state, step.line)
 
     def quit(self) -> None:
         """Say goodbye; the answer is not waited for."""
@@ -171,225 +163,150 @@ class ClientSession:
             self._last = events.Ended()
 
     def send(self, transaction: Transaction) -> None:
-        """Begin a transaction. Raises LocalProtocolError where ``can_send`` is False."""
-        if not self.can_send:
-            raise states.LocalProtocolError("a transaction was begun where none may be")
-        if len(self._buffer):
-            self._answers = [None] * len(transaction.recipients)
-            self._transaction = transaction
-            self._unasked()
-            return
+        """Begin a transaction. Raises LocalProtocolError where ``can_send`` is False, or an address would inject a command."""
+        recipients = transaction.recipients
+        if not self.can_send or not recipients:
+            raise states.LocalProtocolError("a transaction was begun where none may be, or for nobody")
+        mail = commands.check(commands.write_mail(transaction.sender, self._parameters(transaction)), 1)
+        rcpts = commands.check(commands.write_rcpts(recipients), len(recipients))
         lacking = self._lacking(transaction)
         if lacking is not None:
-            nothing = (None,) * len(transaction.recipients)
+            nothing = (None,) * len(recipients)
             self._events.append(events.TransactionDone(nothing, problem=lacking[0], detail=lacking[1]))
             return
         self._transaction = transaction
-        self._answers = [None] * len(transaction.recipients)
+        self._answers = [None] * len(recipients)
+        if len(self._buffer):
+            self._unasked()
+            return
         self._answered = 0
         self._lone_dot = False
-        self._mail_refused = None
         self._sent += 1
-        self._pipelined = self._extensions.pipelining
-        mail = commands.check(commands.write_mail(transaction.sender, self._parameters(transaction)), 1)
         reset = b"RSET\r\n" if self._dirty else b""
         if self._pipelined:
-            rcpts = commands.check(commands.write_rcpts(transaction.recipients), len(transaction.recipients))
             self._out.append(b"%s%s%sDATA\r\n" % (reset, mail, rcpts))
         else:
             self._out.append(reset or mail)
-        self._state = _S.RESET if self._dirty else _S.MAIL
+            self._mail = mail
+        self._go(_S.RESET if self._dirty else _S.MAIL)
         self._dirty = True
 
     # --- replies
 
     def _on_reply(self, reply: replies.Reply) -> None:
-        if reply.code == _CLOSING and self._state is not _S.DOT:
-            self._refused(reply)
-            return
-        match self._state:
-            case _S.DOT:
-                self._on_dot(reply)
-            case _S.MAIL:
-                self._on_mail(reply)
-            case _S.RCPT:
-                self._on_rcpt(reply)
-            case _S.DATA:
-                self._on_data(reply)
-            case _S.RESET:
-                self._on_reset(reply)
-            case _:
-                self._on_opening(reply)
+        state = self._state
+        if reply.code == _CLOSING and state is not _S.DOT:
+            self._fail(failures.Problem.RESET, f"421 to {self.stage.word}", reply)
+        elif state is _S.RCPT:
+            self._on_rcpt(reply)
+        elif state is _S.MAIL:
+            self._on_mail(reply)
+        elif state is _S.DATA:
+            self._on_data(reply)
+        elif state is _S.DOT:
+            self._on_dot(reply)
+        elif state is _S.RESET:
+            self._on_reset(reply)
+        else:
+            self._on_opening(reply)
 
     def _on_opening(self, reply: replies.Reply) -> None:
-        match self._state:
-            case _S.GREETING:
-                if reply.code == 220:
-                    self._go(_S.EHLO, b"EHLO %s\r\n" % self._settings.ehlo)
-                else:
-                    self._refused(reply)
-            case _S.EHLO:
-                self._on_ehlo(reply)
-            case _S.HELO:
-                if reply.positive:
-                    self._greeted()
-                else:
-                    self._refused(reply)
-            case _S.STARTTLS:
-                self._on_starttls(reply)
+        step = self._opening.on(self._state, reply)
+        match step:
+            case opening.Say():
+                self._say(step.state, step.line)
+            case opening.Stop():
+                self._state = step.state
+                self._fail(step.problem, step.detail, step.reply)
+            case events.Ready():
+                self._go(_S.READY)
+                self._events.append(step)
+            case events.StartTlsWanted():
+                if len(self._buffer):
+                    self._fail(failures.Problem.PROTOCOL, "plaintext behind the answer to STARTTLS")
+                    return
+                self._go(_S.SECURING)
+                self._events.append(step)
             case _:
-                self._on_auth(reply)
-
-    def _on_ehlo(self, reply: replies.Reply) -> None:
-        if reply.positive:
-            self._extensions = extensions.read(reply)
-            self._greeted()
-        elif reply.code in _UNKNOWN_COMMAND and not self._secure:
-            self._extensions = extensions.NONE
-            self._go(_S.HELO, b"HELO %s\r\n" % self._settings.ehlo)
-        else:
-            self._refused(reply)
-
-    def _greeted(self) -> None:
-        settings = self._settings
-        if not self._secure and settings.tls is not Tls.NEVER and not self._tls_refused:
-            if self._extensions.starttls:
-                self._go(_S.STARTTLS, b"STARTTLS\r\n")
-                return
-            if settings.tls is Tls.REQUIRED:
-                self._state = _S.STARTTLS
-                self._fail(failures.Problem.TLS_FAILED, "TLS is required and the server does not offer it")
-                return
-        if settings.auth is None:
-            self._become_ready()
-        else:
-            self._authenticate(*settings.auth)
-
-    def _become_ready(self) -> None:
-        self._state = _S.READY
-        self._events.append(events.Ready())
-
-    def _on_starttls(self, reply: replies.Reply) -> None:
-        if reply.code == 220:
-            if len(self._buffer):
-                self._fail(failures.Problem.PROTOCOL, "plaintext behind the answer to STARTTLS")
-                return
-            self._state = _S.SECURING
-            self._events.append(events.StartTlsWanted())
-        elif self._settings.tls is Tls.REQUIRED:
-            self._fail(failures.Problem.TLS_FAILED, "TLS is required and the server refused it", reply)
-        else:
-            self._tls_refused = True
-            self._greeted()
-
-    def _authenticate(self, user: str, password: str) -> None:
-        offered = self._extensions.auth
-        if not self._secure and self._settings.tls is not Tls.NEVER:
-            self._state = _S.AUTH_PLAIN
-            self._fail(failures.Problem.AUTH_UNAVAILABLE, "no TLS: the password is not sent in clear")
-        elif b"PLAIN" in offered:
-            line = auth.write_plain(user.encode(), password.encode())
-            self._go(_S.AUTH_PLAIN, b"AUTH PLAIN %s\r\n" % line)
-        elif b"LOGIN" in offered:
-            self._go(_S.AUTH_LOGIN, b"AUTH LOGIN\r\n")
-        else:
-            self._state = _S.AUTH_PLAIN
-            self._fail(failures.Problem.AUTH_UNAVAILABLE, "the server offers neither AUTH PLAIN nor LOGIN")
-
-    def _on_auth(self, reply: replies.Reply) -> None:
-        user, password = self._settings.auth or ("", "")
-        if self._state is _S.AUTH_LOGIN and reply.code == 334:
-            self._go(_S.AUTH_USER, auth.encode(user.encode()) + b"\r\n")
-        elif self._state is _S.AUTH_USER and reply.code == 334:
-            self._go(_S.AUTH_PASSWORD, auth.encode(password.encode()) + b"\r\n")
-        elif self._state in (_S.AUTH_PLAIN, _S.AUTH_PASSWORD) and reply.code == 235:
-            self._become_ready()
-        else:
-            self._refused(reply)
+                assert_never(step)
 
     # --- a transaction
 
+    @property
+    def _pipelined(self) -> bool:
+        return self._opening.extensions.pipelining
+
     def _on_reset(self, reply: replies.Reply) -> None:
         if not reply.positive:
-            self._refused(reply)
-            return
-        self._state = _S.MAIL
-        if not self._pipelined and self._transaction is not None:
-            self._out.append(
-                commands.write_mail(self._transaction.sender, self._parameters(self._transaction))
-            )
+            self._fail(failures.Problem.RESET, f"{reply.code} to RSET", reply)
+        elif self._pipelined:
+            self._go(_S.MAIL)
+        else:
+            self._say(_S.MAIL, self._mail)
 
     def _on_mail(self, reply: replies.Reply) -> None:
         if 300 <= reply.code < 400:
             self._out_of_order(reply)
             return
         if not reply.positive:
-            self._mail_refused = reply
-            if not self._pipelined:
-                self._answers = [reply] * len(self._answers)
-                self._done()
-                return
-        self._state = _S.RCPT
-        self._next_rcpt()
-
-    def _next_rcpt(self) -> None:
-        assert self._transaction is not None  # noqa: S101 - only called inside one
+            self._answers = [reply] * len(self._answers)
         if self._pipelined:
-            return
-        recipient = self._transaction.recipients[self._answered]
-        self._out.append(commands.check(commands.write_rcpts([recipient]), 1))
+            self._go(_S.RCPT)
+        elif reply.positive:
+            self._say(_S.RCPT, self._rcpt())
+        else:
+            self._done()
+
+    def _rcpt(self) -> bytes:
+        assert self._transaction is not None  # noqa: S101 - only called inside one
+        return commands.write_rcpts([self._transaction.recipients[self._answered]])
 
     def _on_rcpt(self, reply: replies.Reply) -> None:
         if 300 <= reply.code < 400:
             self._out_of_order(reply)
             return
-        refused = self._mail_refused
-        if refused is not None:
-            self._answers[self._answered] = refused
-        elif not reply.positive:
+        if not reply.positive and self._answers[self._answered] is None:
             self._answers[self._answered] = reply
         self._answered += 1
         if self._answered < len(self._answers):
-            self._next_rcpt()
-            return
-        self._state = _S.DATA
-        if not self._pipelined:
-            if all(self._answers):
-                self._done()
-            else:
-                self._out.append(b"DATA\r\n")
+            if not self._pipelined:
+                self._say(_S.RCPT, self._rcpt())
+        elif self._pipelined:
+            self._go(_S.DATA)
+        elif None in self._answers:
+            self._say(_S.DATA, b"DATA\r\n")
+        else:
+            self._done()
 
     def _on_data(self, reply: replies.Reply) -> None:
-        wanted = not all(self._answers)
-        if reply.code == 354:
-            self._state = _S.DOT
-            if wanted and self._transaction is not None:
-                self._out += data.stuff(self._transaction.body)
-            else:
-                self._lone_dot = True
-                self._out.append(b".\r\n")
+        if len(self._buffer) and (reply.code == 354 or not self._buffer.starts_with((b"421",))):
+            self._unasked()  # one reply too many for the group: whose it is cannot be told (faults.md D07)
+        elif reply.code == 354:
+            self._go(_S.DOT)
+            self._write_body()
         elif reply.code < 400:
             self._out_of_order(reply)
         else:
             self._answer_open(reply)
             self._done()
 
+    def _write_body(self) -> None:
+        self._lone_dot = None not in self._answers
+        if self._lone_dot or self._transaction is None:
+            self._out.append(b".\r\n")
+        else:
+            self._out += data.stuff(self._transaction.body)
+
     def _on_dot(self, reply: replies.Reply) -> None:
         if 300 <= reply.code < 400:
-            self._fail(failures.Problem.PROTOCOL, f"{reply.code} is no answer to the final dot")
+            self._out_of_order(reply)
             return
-        if self._lone_dot:
-            if reply.code == _CLOSING:
-                self._refused(reply)
-                return
-        else:
-            self._answer_open(reply)
-            self._dirty = not reply.positive
-        self._done()
+        self._answer_open(reply)
         if reply.code == _CLOSING:
-            self._last = events.SessionFailed(
-                replies.Stage.MAIL, failures.Problem.RESET, "the server is closing", reply
-            )
+            self._fail(failures.Problem.RESET, "421 to the final dot", reply)
+            return
+        self._dirty = self._lone_dot or not reply.positive
+        self._done()
 
     def _answer_open(self, reply: replies.Reply) -> None:
         self._answers = [answer or reply for answer in self._answers]
@@ -398,23 +315,22 @@ class ClientSession:
         answers = tuple(self._answers)
         self._transaction = None
         self._answers = []
-        self._state = _S.READY
+        self._go(_S.READY)
         self._events.append(events.TransactionDone(answers))
 
     def _lacking(self, transaction: Transaction) -> tuple[failures.Problem, str] | None:
-        offered = self._extensions
+        offered = self._opening.extensions
         if transaction.smtputf8 and not offered.smtputf8:
             return failures.Problem.UNSUPPORTED, "the server does not take internationalised mail (SMTPUTF8)"
         if transaction.eight_bit and not offered.eight_bit:
             return failures.Problem.UNSUPPORTED, "the server does not take 8-bit mail (8BITMIME)"
-        if offered.size and transaction.size > offered.size:
+        if 0 < offered.size < transaction.size:
             return failures.Problem.TOO_LARGE, f"the server takes {offered.size} bytes at most"
         return None
 
     def _parameters(self, transaction: Transaction) -> list[bytes]:
-        offered = self._extensions
         found: list[bytes] = []
-        if offered.size_known:
+        if self._opening.extensions.size_known:
             found.append(b"SIZE=%d" % transaction.size)
         if transaction.eight_bit:
             found.append(b"BODY=8BITMIME")
@@ -422,38 +338,37 @@ class ClientSession:
             found.append(b"SMTPUTF8")
         return found
 
-    # --- ends
+    # --- small things, and ends
 
-    def _go(self, state: states.Client, line: bytes) -> None:
-        self._state = state
+    def _go(self, to: states.Client) -> None:
+        if to not in states.CLIENT[self._state]:
+            raise states.LocalProtocolError(f"{to.name} cannot follow {self._state.name}")
+        self._state = to
+
+    def _say(self, to: states.Client, line: bytes) -> None:
+        """Write a line whose reply is waited for; with bytes waiting that nobody asked for it is not written."""
+        if len(self._buffer):
+            self._unasked()
+            return
+        self._go(to)
         self._out.append(line)
-
-    def _refused(self, reply: replies.Reply) -> None:
-        """The server's answer ends the session: a refusal of what comes before any recipient, or a goodbye."""
-        self._fail(failures.Problem.RESET, f"{reply.code} to {self.stage.word}", reply)
 
     def _out_of_order(self, reply: replies.Reply) -> None:
         self._fail(failures.Problem.PROTOCOL, f"{reply.code} is no answer to {self.stage.word}")
 
     def _unasked(self) -> None:
         """Bytes that nobody asked for: a goodbye (RFC 5321 §3.8), or a conversation out of step."""
-        goodbye = None
-        if self._state is _S.READY and self._buffer.starts_with((b"421",)):
+        self._answers = [None] * len(self._answers)
+        if self._buffer.starts_with((b"421",)):
             found = self._buffer.reply(replies.Stage.MAIL)
             goodbye = found if isinstance(found, replies.Reply) else None
-        problem = failures.Problem.RESET if goodbye else failures.Problem.PROTOCOL
-        self._fail(problem, "the server said goodbye" if goodbye else "bytes that nobody asked for", goodbye)
+            self._fail(failures.Problem.RESET, "the server said goodbye", goodbye)
+        else:
+            self._fail(failures.Problem.PROTOCOL, "bytes that nobody asked for")
 
     def _fail(self, problem: failures.Problem, detail: str, reply: replies.Reply | None = None) -> None:
         answers = tuple(self._answers) if self._transaction is not None else ()
-        in_doubt = self._state is _S.DOT and not self._lone_dot and reply is None
-        stage = self.stage
+        in_doubt = self._state is _S.DOT and not self._lone_dot
+        self._last = events.SessionFailed(self.stage, problem, detail, reply, answers, in_doubt)
         self._transaction = None
-        self._last = events.SessionFailed(stage, problem, detail, reply, answers, in_doubt)
         self._state = _S.OVER
-
-
-_BROKEN = {
-    lines.Broken.TOO_LONG: "a reply longer than 64 lines or 2 kB a line",
-    lines.Broken.MALFORMED: "bytes that are no SMTP reply",
-}

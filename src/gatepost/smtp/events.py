@@ -105,11 +105,10 @@ class TransactionDone(msgspec.Struct, frozen=True):
     """Every recipient has its answer, in the order given; the session goes on if ``can_send``.
 
     problem: set when this host cannot take the content at all; then nothing was written and every answer is None.
-    in_doubt is always False: where the fate of a message is unknown, the session has failed.
+    Where the fate of a message is unknown, the session has failed instead.
     """
 
     answers: tuple[replies.Reply | None, ...]
-    in_doubt: bool = False
     problem: failures.Problem | None = None
     detail: str = ""
 
@@ -119,7 +118,7 @@ class SessionFailed(msgspec.Struct, frozen=True):
 
     stage: what was waited for. reply: the one that ended it (a refusal, a 421), if there was one. detail: in our
     words. answers: of the transaction under way, None where there is none; empty without a transaction. in_doubt: the
-    final dot was written and no final answer to it read (faults.md P7).
+    final dot was written and no final answer to it read; a 421 stands among the answers, and is none (faults.md P7).
     """
 
     stage: replies.Stage

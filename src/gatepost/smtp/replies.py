@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+_PRINTABLE = re.compile(rb"[ -~]*")
 _LINE_LIMIT: Final = 500  # octets of text; RFC 5321 §4.5.3.1.5 allows 512 with code and CRLF
 _REFUSAL = re.compile(rb"(?:([45][0-9][0-9])-[ -~]*\r\n(?=\1))*[45][0-9][0-9] [ -~]*")
 
@@ -72,6 +73,8 @@ SHUTTING_DOWN: Final = b"421 4.3.2 Shutting down, try again\r\n"
 def clean(text: str | bytes) -> bytes:
     """Text as printable ASCII for a reply's line: anything else is written ``\\xNN``; cut at the line limit."""
     raw = text.encode() if isinstance(text, str) else text
+    if _PRINTABLE.fullmatch(raw):
+        return raw[:_LINE_LIMIT]
     shown = b"".join(b"%c" % c if 32 <= c < 127 else b"\\x%02x" % c for c in raw[:_LINE_LIMIT])
     return shown[:_LINE_LIMIT]
 

@@ -18,9 +18,7 @@ from gatepost.smtp import auth, commands, data, events, extensions, footing, lin
 _S = states.Server
 _T = states.Step
 MAX_WAITING: Final = 128 * 1024  # bytes pipelined before an answer is given
-_OVERSHOOT: Final = (
-    2  # times max_recipients: until then one RCPT more is refused but not held against the client
-)
+_OVERSHOOT: Final = 2  # times max_recipients: up to there a further RCPT is refused, and nothing more
 _HTTP = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"CONNECT", b"OPTIONS", b"DELETE", b"PATCH"})
 _HARMLESS: Final = {b"NOOP": replies.OK, b"HELP": replies.HELP, b"VRFY": replies.CANNOT_VRFY}
 _NOT_IMPLEMENTED = frozenset({b"EXPN", b"ETRN", b"TURN"})
@@ -66,11 +64,6 @@ class ServerSession:
     # --- what the shell asks
 
     @property
-    def secure(self) -> bool:
-        """Whether TLS is active."""
-        return self._secure
-
-    @property
     def esmtp(self) -> bool:
         """Whether the client said EHLO (and not HELO)."""
         return self._esmtp
@@ -79,11 +72,6 @@ class ServerSession:
     def in_body(self) -> bool:
         """Whether a message's bytes are awaited."""
         return self._at.state in (_S.BODY, _S.DISCARD)
-
-    @property
-    def busy(self) -> bool:
-        """Whether a transaction is under way, or an answer owed."""
-        return self._at.state not in (_S.START, _S.FRESH, _S.READY, _S.REFUSED, _S.CLOSED)
 
     def data_to_send(self) -> bytes:
         """What is to be written now, in one write (faults.md B22); asked for once."""

@@ -146,7 +146,7 @@ CLIENT: Final[Mapping[Client, frozenset[Client]]] = {
     Client.READY: frozenset({Client.RESET, Client.MAIL}),
     Client.RESET: frozenset({Client.MAIL}),
     Client.MAIL: frozenset({Client.RCPT, Client.READY}),
-    Client.RCPT: frozenset({Client.DATA, Client.READY}),
+    Client.RCPT: frozenset({Client.RCPT, Client.DATA, Client.READY}),
     Client.DATA: frozenset({Client.DOT, Client.READY}),
     Client.DOT: frozenset({Client.READY}),
     Client.QUIT: frozenset(),

@@ -148,7 +148,7 @@ class Transaction:
             number[provider],
             number[event.sender_domain],
             number[event.list],
-            event.state.value,
-            event.outcome.value if event.outcome is not None else 0,
+            event.state,
+            event.outcome or 0,
             number[event.category],
         )

@@ -23,12 +23,14 @@ State = events.State
 _CONF = """
 pki mx.test cert "/tls/cert.pem"
 pki mx.test key "/tls/key.pem"
-table known {{ "known@rcpt.test" = "root" }}
-listen on 127.0.0.1 port {port} {tls} pki mx.test hostname mx.test
-action "local" maildir "/mail" virtual <known>
-match from any for domain "rcpt.test" action "local"
+table known {{ "known@aliases.test" = "alice" }}
+listen on 127.0.0.1 port {port} {tls} hostname mx.test
+action "aliases" maildir "/mail" virtual <known>
+action "users" maildir "/mail"
+match from any for domain "aliases.test" action "aliases"
+match from any for domain "users.test" action "users"
 """
-_USERS = {"root": 0, "nobody": 65534, "opensmtpd": 61101, "opensmtpq": 61102}
+_USERS = {"root": 0, "alice": 61100, "nobody": 65534, "opensmtpd": 61101, "opensmtpq": 61102}
 
 
 def _set_up(unpacked: Path, root: Path, conf: str) -> None:
@@ -53,7 +55,7 @@ def _set_up(unpacked: Path, root: Path, conf: str) -> None:
 
 @contextlib.contextmanager
 def opensmtpd(tls: str) -> Iterator[int]:
-    """The port of one that knows a single address of rcpt.test."""
+    """The port of one that has the user alice in users.test, and an alias of hers in aliases.test."""
     unpacked = Path(os.environ.get("PEERS_OPENSMTPD", "/nowhere"))
     if not (unpacked / "usr/sbin/smtpd").exists():
         pytest.skip("no OpenSMTPD: PEERS_OPENSMTPD names no unpacked package (see the module's docstring)")
@@ -63,36 +65,38 @@ def opensmtpd(tls: str) -> Iterator[int]:
         root = Path(name)
         root.chmod(0o755)
         _set_up(unpacked, root, _CONF.format(port=port, tls=tls))
-        command = [
-            outsiders.program("chroot", "coreutils"),
-            root,
-            "/usr/sbin/smtpd",
-            "-d",
-            "-f",
-            "/etc/smtpd.conf",
-        ]
+        chroot = outsiders.program("chroot", "coreutils")
+        command = [chroot, str(root), "/usr/sbin/smtpd", "-d", "-f", "/etc/smtpd.conf"]
         with outsiders.server(command, port, root / "smtpd.log"):
             yield port
 
 
-@pytest.mark.parametrize(("tls", "agreed"), [("tls", "TLSv1.3"), ("", "")], ids=["starttls", "clear"])
-async def test_opensmtpds_replies_arrive_as_it_writes_them(tmp_path: Path, tls: str, agreed: str) -> None:
+# OpenSMTPD 6.8.0p2 against OpenSSL 3 offers STARTTLS and breaks every handshake ("missing private key"): the mail goes in
+# clear then. Later versions agree on TLS 1.3.
+@pytest.mark.parametrize(
+    ("tls", "agreed"), [("tls pki mx.test", {"", "TLSv1.3"}), ("", {""})], ids=["starttls", "clear"]
+)
+async def test_opensmtpds_replies_arrive_as_it_writes_them(
+    tmp_path: Path, tls: str, agreed: set[str]
+) -> None:
     with opensmtpd(tls) as port:
         async with gateways.running(tmp_path, port) as gateway:
-            found = await sending.send(gateway, ["known@rcpt.test", "nobody@rcpt.test"])
-            known, unknown = found["known@rcpt.test"], found["nobody@rcpt.test"]
+            found = await sending.send(gateway, ["alice@users.test", "gone@users.test"])
+            known, unknown = found["alice@users.test"], found["gone@users.test"]
             assert known.state is State.DELIVERED
             assert re.fullmatch(rb"250 2\.0\.0 [0-9a-f]{8} Message accepted for delivery", known.reply)
             assert (unknown.state, unknown.category) == (State.BOUNCED, "recipient.unknown")
-            assert unknown.reply == b"550 Invalid recipient: <nobody@rcpt.test>"
-            assert {one.tls.split(" ")[0] for one in (known, unknown)} == {agreed}
-            assert await sending.traced(gateway, "nobody@rcpt.test") == [unknown.reply]
-            assert await sending.suppressed(gateway) == ["nobody@rcpt.test"]
+            assert unknown.reply == b"550 Invalid recipient: <gone@users.test>"
+            assert {one.tls.split(" ")[0] for one in (known, unknown)} <= agreed
+            assert set(await sending.traced(gateway, "gone@users.test")) == {unknown.reply}
+            assert await sending.suppressed(gateway) == ["gone@users.test"]
 
 
-async def test_opensmtpd_refuses_to_relay_and_nobody_is_suppressed(tmp_path: Path) -> None:
-    with opensmtpd("tls") as port:
+async def test_an_address_that_opensmtpd_cannot_expand_fails_with_what_it_says(tmp_path: Path) -> None:
+    with opensmtpd("") as port:
         async with gateways.running(tmp_path, port) as gateway:
-            one = (await sending.send(gateway, ["ann@other.test"]))["ann@other.test"]
-            assert one.reply == b"550 Invalid recipient: <ann@other.test>"
-            assert one.state is not State.DELIVERED
+            found = await sending.send(gateway, ["known@aliases.test", "gone@aliases.test"])
+            assert found["known@aliases.test"].state is State.DELIVERED
+            assert found["gone@aliases.test"].state is State.BOUNCED
+            said = [b"524 5.2.4 Mailing list expansion problem: <gone@aliases.test>"]
+            assert await sending.traced(gateway, "gone@aliases.test") == said

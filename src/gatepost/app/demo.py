@@ -110,7 +110,7 @@ class _Demo:
     async def _again(self, installed: demo_setup.Installed, store: port.Store) -> None:
         """The second, small campaign: whoever was suppressed is refused at once, and nobody is asked."""
         dead = sorted(self._report.suppressed)
-        people = [*dead, *self._world.recipients(20)[:20]]
+        people = [*dead, *(one for one in self._world.recipients(20) if one not in self._report.suppressed)]
         before = self._report.seq
         await asyncio.to_thread(_send_by_smtp, installed, people, "Summer news")
         for _ in range(100):

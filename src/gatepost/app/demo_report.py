@@ -70,7 +70,7 @@ class Report:
         final = Counter(event.state.word for event in self._last.values() if event.state in _FINAL)
         still = sum(event.state not in _FINAL for event in self._last.values())
         said = ", ".join(f"{count:,} {word}" for word, count in sorted(final.items()))
-        return f"  {len(self._last):,} accepted: {said or 'none final yet'}; {still:,} open"
+        return f"  {len(self._last):,} accepted: {said or 'none final yet'}; {still:,} open, next tries soon"
 
     def progress(self, count: int) -> panel.Panel:
         """The live display."""

@@ -153,10 +153,14 @@ async def _hold(data_dir: Path) -> int:
     if not data_dir.is_dir():  # noqa: ASYNC240 - once, at the start
         raise errors.BadInput("data_dir", f"{data_dir} is not there: run `gatepost init` first")
     fd = os.open(data_dir / "gatepost.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    for _ in range(int(LOCK_WAIT_S / 0.1)):
+    for attempt in range(int(LOCK_WAIT_S / 0.1)):
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if attempt == 0:
+                logs.get("parent").warning(
+                    "another gateway holds the data directory, waiting", seconds=LOCK_WAIT_S
+                )
             await asyncio.sleep(0.1)
         else:
             return fd

@@ -10,7 +10,7 @@ import random
 import signal
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gatepost import clock as clocks
@@ -70,31 +70,33 @@ class Worker:
 
     # --- the parts
 
-    def deliverer(self, tell_other: whispers.Whispers) -> deliverers.Deliverer:
-        """The delivery half."""
+    def delivery_parts(self, tell_other: Callable[[int], None]) -> deliverers.Parts:
+        """What the delivery half is made of, by the settings as they are now."""
         settings = self.settings
         rules = addresses.rules(
             settings.delivery.allow_networks, settings.delivery.only_networks, addresses.own_addresses()
         )
-        return deliverers.Deliverer(
-            deliverers.Parts(
-                store=self.store,
-                classifier=compose.build_classifier(),
-                decide=compose.build_decide(settings.policy),
-                router=self.router,
-                opener=opener.Opener(self.resolver, rules, settings.delivery, self.clock, settings.hostname),
-                clock=self.clock,
-                settings=settings.delivery,
-                source=self.sources_get,
-                tell_other=tell_other.tell,
-                node=self.node,
-                assignment=self.orders.assignment,
-            )
+        return deliverers.Parts(
+            store=self.store,
+            classifier=compose.build_classifier(),
+            decide=compose.build_decide(settings.policy),
+            router=self.router,
+            opener=opener.Opener(self.resolver, rules, settings.delivery, self.clock, settings.hostname),
+            clock=self.clock,
+            settings=settings.delivery,
+            source=self.sources_get,
+            tell_other=tell_other,
+            node=self.node,
+            assignment=self.orders.assignment,
         )
 
     def sources_get(self, number: int) -> directories.Source | None:
         """The Source with that number."""
         return self.sources.get(number)
+
+    def fixed_provider(self, domain: str, source: directories.Source) -> str:
+        """The Provider where the operator has fixed the way, by the routes as they are now; else empty."""
+        return self.router.provider_without_dns(domain, source)
 
     def acceptor(self, tasks: asyncio.TaskGroup, offer: accept.Offer) -> accept.Acceptor:
         """The one way in."""
@@ -108,7 +110,7 @@ class Worker:
                 rand=random.random,
                 offer=offer,
                 hostname=self.settings.hostname,
-                provider=self.router.provider_without_dns,
+                provider=self.fixed_provider,
                 node=self.node,
                 lifetime_s=int(self.settings.policy.lifetime_s),
             )
@@ -235,7 +237,7 @@ async def _run(worker: Worker) -> None:
         deliverer.look_at(lane)
 
     whisper = whispers.Whispers(Path(settings.data_dir), worker.orders.index, settings.workers, heard)
-    deliverer = worker.deliverer(whisper)
+    deliverer = deliverers.Deliverer(worker.delivery_parts(whisper.tell))
     whisper.open()
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -244,7 +246,7 @@ async def _run(worker: Worker) -> None:
                 tasks.create_task(deliverer.run()),
                 tasks.create_task(worker.follow()),
                 tasks.create_task(_beat(worker, deliverer, taking)),
-                tasks.create_task(_obey(worker, deliverer)),
+                tasks.create_task(_obey(worker, deliverer, whisper)),
             ]
             worker.line.send(await taking.start())
             worker.ready = True
@@ -265,7 +267,7 @@ async def _beat(worker: Worker, deliverer: deliverers.Deliverer, taking: _Taking
         await asyncio.sleep(BEAT_S if worker.ready else 0.02)
 
 
-async def _obey(worker: Worker, deliverer: deliverers.Deliverer) -> None:
+async def _obey(worker: Worker, deliverer: deliverers.Deliverer, whisper: whispers.Whispers) -> None:
     """Follow the parent; without one, stop at once: slots must never have two owners."""
     while True:
         order = await worker.line.receive_order()
@@ -275,11 +277,9 @@ async def _obey(worker: Worker, deliverer: deliverers.Deliverer) -> None:
             case link.Drain():
                 worker.stopping.set()
             case link.Reload():
-                deliverer.take_settings(
-                    order.settings.delivery,
-                    compose.build_decide(order.settings.policy),
-                    route.Router(worker.resolver, order.settings.route, order.settings.delivery),
-                )
+                worker.settings = order.settings
+                worker.router = route.Router(worker.resolver, order.settings.route, order.settings.delivery)
+                deliverer.take(worker.delivery_parts(whisper.tell))
                 worker.log.info("new settings", generation=order.generation)
             case link.Orders():
                 worker.log.warning("orders came twice, the first ones stay")

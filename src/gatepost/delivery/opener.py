@@ -6,6 +6,7 @@ Not here: who needs the connection, and what its failure means for them.
 """
 
 import asyncio
+import ipaddress
 import ssl
 from collections.abc import Callable
 
@@ -20,6 +21,7 @@ from gatepost.model import reply as replies
 from gatepost.net import addresses, connect, resolver, tls
 from gatepost.smtp import client as smtp_client
 
+_EVERYWHERE = (ipaddress.IPv4Network("0.0.0.0/0"), ipaddress.IPv6Network("::/0"))
 DEAD_S = 60.0  # how long a host that could not be reached is left alone
 MAX_ADDRESSES = 5  # tried for one attempt, as Postfix's smtp_mx_address_limit
 
@@ -44,6 +46,7 @@ class Opener:
     ) -> None:
         self._resolver = resolver
         self._rules = rules
+        self._named = addresses.AddressRules(allowed=_EVERYWHERE, only=rules.only)
         self._settings = settings
         self._clock = clock
         self._hostname = hostname
@@ -151,7 +154,7 @@ class Opener:
                 client, times, self._clock.now_ms, callbacks.on_done, callbacks.on_closed
             )
 
-        transport, connection = await self._connect(make, ip, target.port, source)
+        transport, connection = await self._connect(make, ip, target, source)
         local = transport.get_extra_info("sockname")
         connection.peer = session.Peer(target.host, ip, local[0] if local else "", ehlo)
         context = self._context(source) if with_tls else None
@@ -163,14 +166,18 @@ class Opener:
         return connection
 
     async def _connect(
-        self, make: Callable[[], session.Connection], ip: str, port: int, source: directories.Source
+        self,
+        make: Callable[[], session.Connection],
+        ip: str,
+        target: route.Target,
+        source: directories.Source,
     ) -> tuple[asyncio.Transport, session.Connection]:
         try:
             return await connect.open_connection(
                 make,
-                connect.Endpoint(ip, port),
+                connect.Endpoint(ip, target.port),
                 source_ip=source.ip or None,
-                rules=self._rules,
+                rules=self._named if target.named else self._rules,
                 within_s=self._settings.connect_timeout_s,
             )
         except connect.AddressRefused as error:
@@ -183,7 +190,7 @@ class Opener:
             problem, detail = failures.Problem.REFUSED, "connection refused"
         except OSError as error:
             problem, detail = failures.Problem.NO_ROUTE, error.strerror or str(error)
-        raise session.Failure(replies.Stage.CONNECT, problem, f"{ip}:{port}: {detail}")
+        raise session.Failure(replies.Stage.CONNECT, problem, f"{ip}:{target.port}: {detail}")
 
     def _context(self, source: directories.Source) -> ssl.SSLContext:
         return self._verified if source.tls == "required" else self._opportunistic

@@ -39,10 +39,11 @@ _PROVIDERS = {
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One host to try: a name (or an address literal) and a port."""
+    """One host to try: a name (or an address literal) and a port. named: by the operator, who may mean a private one."""
 
     host: str
     port: int
+    named: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -100,7 +101,7 @@ class Router:
         fixed = self.provider_without_dns(domain, source)
         if fixed:
             host, _, port = fixed.rpartition(":")
-            return Plan(fixed, (Target(host, int(port)),), fixed=True, expires=now + 3600.0)
+            return Plan(fixed, (Target(host, int(port), named=True),), fixed=True, expires=now + 3600.0)
         answer = await self._resolver.mx(domain)
         hosts = tuple(Target(name, self._settings.port) for _, name in answer.hosts)[
             : self._settings.max_hosts

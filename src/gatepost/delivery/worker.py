@@ -108,11 +108,9 @@ class Deliverer:
             self._dirty.add(-1)  # unknown lane: the next sweep, now, finds what it is
             self._wake.set()
 
-    def take_settings(
-        self, settings: delivery_settings.DeliverySettings, decide: port.Decide, router: route.Router
-    ) -> None:
-        """From now on; attempts under way keep the old ones, and so do connections' limits until their lane is idle."""
-        self._p = msgspec.structs.replace(self._p, settings=settings, decide=decide, router=router)
+    def take(self, parts: Parts) -> None:
+        """Work with these from now on; attempts under way keep the old ones."""
+        self._p, settings = parts, parts.settings
         self._plans.clear()
         for at in self._desks.values():
             at.allowance.limits = limits.effective(at.lane.provider, at.source, settings)

@@ -48,6 +48,7 @@ def make_ready(db: apsw.Connection, path: Path) -> None:
         return
     if version or next(iter(db.execute("SELECT count(*) FROM sqlite_schema")))[0]:
         raise errors.BadInput(str(path), f"has schema {version}; this Gatepost reads schema {SCHEMA}")
+    path.chmod(0o600)
     with db:
         db.execute(queries.text("schema.sql"))
         db.execute("INSERT INTO meta VALUES ('directory', 0)")

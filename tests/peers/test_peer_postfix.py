@@ -149,13 +149,11 @@ async def test_a_message_above_postfixs_size_fails_alone(tmp_path: Path) -> None
             assert await sending.suppressed(gateway) == []
 
 
-async def test_a_postfix_without_tls_gets_mail_in_clear_and_one_that_demands_it_over_tls(
-    tmp_path: Path,
+@pytest.mark.parametrize(("level", "agreed"), [("none", ""), ("encrypt", "TLSv1.3")])
+async def test_postfix_gets_mail_in_clear_where_it_has_no_tls_and_over_tls_where_it_demands_it(
+    tmp_path: Path, level: str, agreed: str
 ) -> None:
-    for level, expected in (("none", ""), ("encrypt", "TLSv1.3")):
-        path = tmp_path / level
-        path.mkdir()
-        with postfix(tls=level) as port:
-            async with gateways.running(path, port) as gateway:
-                one = (await sending.send(gateway, ["known@rcpt.test"]))["known@rcpt.test"]
-                assert (one.state, one.tls.split(" ")[0]) == (State.DELIVERED, expected)
+    with postfix(tls=level) as port:
+        async with gateways.running(tmp_path, port) as gateway:
+            one = (await sending.send(gateway, ["known@rcpt.test"]))["known@rcpt.test"]
+            assert (one.state, one.tls.split(" ")[0]) == (State.DELIVERED, agreed)

@@ -17,7 +17,7 @@ from gatepost import clock as clocks
 from gatepost import errors
 from gatepost import log as logs
 from gatepost.app import compose, link, whispers
-from gatepost.delivery import opener, route
+from gatepost.delivery import opener, parts, route
 from gatepost.delivery import worker as deliverers
 from gatepost.ingest import accept, conversation, failures, gather, http, listener, serve, space
 from gatepost.ingest import book as books
@@ -70,13 +70,13 @@ class Worker:
 
     # --- the parts
 
-    def delivery_parts(self, tell_other: Callable[[int], None]) -> deliverers.Parts:
+    def delivery_parts(self, tell_other: Callable[[int], None]) -> parts.Parts:
         """What the delivery half is made of, by the settings as they are now."""
         settings = self.settings
         rules = addresses.rules(
             settings.delivery.allow_networks, settings.delivery.only_networks, addresses.own_addresses()
         )
-        return deliverers.Parts(
+        return parts.Parts(
             store=self.store,
             classifier=compose.build_classifier(),
             decide=compose.build_decide(settings.policy),

@@ -8,15 +8,11 @@ Not here: what answers mean (classify), what follows (policy), what is written (
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 
-import msgspec
-
-from gatepost import clock as clocks
-from gatepost.classify import classifier as classifiers
 from gatepost.delivery import bodies, compose, desk, judge, limits, opener, route, session
 from gatepost.delivery import lane as lanes
-from gatepost.delivery import settings as delivery_settings
+from gatepost.delivery import parts as delivery_parts
 from gatepost.model import directory as directories
 from gatepost.model import message as messages
 from gatepost.model import reply as replies
@@ -31,26 +27,10 @@ _LOST_MS = 15 * 60 * 1000  # until a message whose body could not be read is loo
 _OPEN_PAUSE_S = 10.0  # after a host refused one more connection while others work
 
 
-class Parts(msgspec.Struct, frozen=True):
-    """What a Deliverer is made of; ``app`` puts it together."""
-
-    store: port.Store
-    classifier: classifiers.Classifier
-    decide: port.Decide
-    router: route.Router
-    opener: opener.Opener
-    clock: clocks.Clock
-    settings: delivery_settings.DeliverySettings
-    source: Callable[[int], directories.Source | None]
-    tell_other: Callable[[int], None]
-    node: int = 0
-    assignment: port.Assignment = port.Assignment(0)
-
-
 class Deliverer:
     """The delivery half of a worker. ``run`` until cancelled; ``drain`` first to stop well."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: delivery_parts.Parts) -> None:
         self._p = parts
         self._epochs = dict(parts.assignment.slots)
         self._desks: dict[int, desk.Desk] = {}
@@ -108,7 +88,7 @@ class Deliverer:
             self._dirty.add(-1)  # unknown lane: the next sweep, now, finds what it is
             self._wake.set()
 
-    def take(self, parts: Parts) -> None:
+    def take(self, parts: delivery_parts.Parts) -> None:
         """Work with these from now on; attempts under way keep the old ones."""
         self._p, settings = parts, parts.settings
         self._plans.clear()

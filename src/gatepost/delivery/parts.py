@@ -1,0 +1,28 @@
+"""What a Deliverer is made of."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from gatepost import clock as clocks
+from gatepost.classify import classifier as classifiers
+from gatepost.delivery import opener, route
+from gatepost.delivery import settings as delivery_settings
+from gatepost.model import directory as directories
+from gatepost.store import port
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What a Deliverer is made of; ``app`` puts it together."""
+
+    store: port.Store
+    classifier: classifiers.Classifier
+    decide: port.Decide
+    router: route.Router
+    opener: opener.Opener
+    clock: clocks.Clock
+    settings: delivery_settings.DeliverySettings
+    source: Callable[[int], directories.Source | None]
+    tell_other: Callable[[int], None]
+    node: int = 0
+    assignment: port.Assignment = port.Assignment(0)

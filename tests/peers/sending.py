@@ -19,7 +19,7 @@ TRIED = frozenset({events.State.DELIVERED, events.State.DEFERRED, events.State.B
 
 async def tried(gateway: gateways.Gateway, recipients: Sequence[str]) -> Mapping[str, events.Event]:
     """The first attempt's event of every recipient, as soon as all have one."""
-    for _ in range(90):
+    for _ in range(250):
         found: dict[str, events.Event] = {}
         for one in await gateway.events():
             if one.state in TRIED:

@@ -76,7 +76,7 @@ def test_dots_are_taken_out_wherever_the_wire_is_cut(wire: bytes, body: bytes) -
 
 
 @given(WIRE_BYTES, st.lists(st.integers(0, 60), max_size=8))
-@settings(max_examples=200)
+@settings(max_examples=60)
 def test_the_cuts_change_nothing(pieces: list[bytes], cuts: list[int]) -> None:
     wire = b"".join(pieces)
     whole, body = read(wire, [])
@@ -90,7 +90,7 @@ def test_the_cuts_change_nothing(pieces: list[bytes], cuts: list[int]) -> None:
 
 
 @given(WIRE_BYTES, st.lists(st.integers(0, 60), max_size=8))
-@settings(max_examples=200)
+@settings(max_examples=60)
 def test_what_comes_out_has_no_bare_newline_and_no_nul(pieces: list[bytes], cuts: list[int]) -> None:
     wire = b"".join(pieces) + b"\r\n.\r\n"
     reader, body = read(wire, cuts)
@@ -104,7 +104,7 @@ def test_what_comes_out_has_no_bare_newline_and_no_nul(pieces: list[bytes], cuts
     st.lists(st.integers(0, 40), max_size=6),
     st.lists(st.integers(0, 60), max_size=6),
 )
-@settings(max_examples=200)
+@settings(max_examples=60)
 def test_what_is_stuffed_comes_back(pieces: list[bytes], cuts: list[int], wire_cuts: list[int]) -> None:
     message = b"".join(pieces)
     edges = sorted({0, len(message), *(cut % (len(message) + 1) for cut in cuts)})

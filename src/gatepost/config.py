@@ -19,6 +19,7 @@ from gatepost.policy import settings as policy_settings
 
 FILE = "gatepost.toml"
 _PREFIX = "GATEPOST_"
+_COMMANDS = frozenset({"GATEPOST_CONFIG", "GATEPOST_KEY"})  # of the command line, no settings
 _RESTART = ("data_dir", "node", "hostname", "workers", "listener", "http", "tls", "dns", "ingest", "log")
 
 
@@ -137,9 +138,11 @@ def _problems(found: Settings) -> Iterator[errors.BadInput]:
 
 def _overridden(table: dict[str, object], environ: Mapping[str, str]) -> dict[str, object]:
     for name, text in environ.items():
-        if not name.startswith(_PREFIX):
+        if not name.startswith(_PREFIX) or name in _COMMANDS:
             continue
         *sections, key = name.removeprefix(_PREFIX).lower().split("__")
+        if (sections or [key])[0] not in Settings.__struct_fields__:
+            raise errors.BadInput(name, "names no setting")
         at = table
         for section in sections:
             inner = at.setdefault(section, {})

@@ -131,11 +131,12 @@ def test_time_is_linear_on_hostile_text(text: str) -> None:
     def took(size: int) -> float:
         key, best = text[:size], 1e9
         for _ in range(3):
-            started = time.perf_counter()
+            started = time.process_time()
             folded = folding.Folded(550, "", key, folding.key_of(key))
             list(RULES.matches(folded, replies.Stage.RCPT, "google"))
             template.of_text(folded.key)
-            best = min(best, time.perf_counter() - started)
+            best = min(best, time.process_time() - started)
         return best
 
-    assert took(32_000) <= took(8_000) * 10 + 0.005  # linear is 4, quadratic 16
+    # Linear is 4, quadratic 16; on a busy machine one comparison of several has to be clean.
+    assert any(took(32_000) <= took(8_000) * 10 + 0.005 for _ in range(5))

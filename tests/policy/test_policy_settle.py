@@ -308,7 +308,8 @@ def assert_whole(event: events.Event, result: results.Attempted) -> None:
             continue
         wanted = next(getattr(value, name) for value in sources if hasattr(value, name))
         assert getattr(event, name) == wanted, name
-    assert (event.delivery, event.reply, event.at) == (v.DELIVERY.id, result.reply.raw, v.NOW)
+    said = result.reply.raw if result.reply.code else b""
+    assert (event.delivery, event.reply, event.at) == (v.DELIVERY.id, said, v.NOW)
     assert event.attempt >= 1
 
 

@@ -238,13 +238,14 @@ class Connection(asyncio.Protocol):
         self._flush()
         jobs, self._jobs = self._jobs, ()
         reused = self.sent > len(jobs)
-        self._finish()
         if not self._ready.done():
             self._ready.set_exception(Failure(event.stage, event.problem, event.detail, event.reply))
+            self._finish()
             return
+        self._finish()
         if not jobs:
             return
-        answers = event.answers or (None,) * len(jobs)
+        answers = tuple(a or event.reply for a in event.answers or (None,) * len(jobs))
         fresh_trouble = event.stage is replies.Stage.MAIL and (event.reply is None or event.reply.code == 421)
         self._on_done(
             self,

@@ -70,8 +70,9 @@ def attempted(
         next_at=told.next_at,
         flags=told.flags,
         scope=told.scope,
-        detail=told.detail,
-        reply=reply.raw,
+        # Without a code nobody has answered: what the reply holds then are our own words.
+        detail=told.detail or ("" if reply.code else reply.raw.decode("utf-8", "replace")),
+        reply=reply.raw if reply.code else b"",
     )
 
 

@@ -159,9 +159,12 @@ class ClientSession:
 
     def tls_started(self) -> None:
         """The handshake is done: the conversation begins anew (RFC 3207 §4.2)."""
-        if self._last is None:
-            step = self._opening.secured()
-            self._say(step.state, step.line)
+        if self._last is not None:
+            return
+        if self._state is not _SECURING:
+            raise states.LocalProtocolError("a handshake that nobody asked for")
+        step = self._opening.secured()
+        self._say(step.state, step.line)
 
     def quit(self) -> None:
         """Say goodbye; the answer is not waited for."""

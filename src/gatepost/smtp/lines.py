@@ -125,16 +125,16 @@ class ReplyBuffer:
             end = data.find(b"\r\n", at)
             if end < 0:
                 return self._unfinished()
+            head = data[at : at + 4]
+            code = _CODES.get(head)
+            if code is None and head not in _CONTINUED:
+                return Broken.MALFORMED
             if end - at > REPLY_LINE_LIMIT - 2:
                 return Broken.TOO_LONG
             self._at = end + 2
-            head = data[at : at + 4]
-            code = _CODES.get(head)
             if code is not None:
                 last = replies.Reply(code, data[at:end], stage)
                 return self._joined(last) if self._lines else last
-            if head not in _CONTINUED:
-                return Broken.MALFORMED
             self._lines.append(data[at:end])
             if self._lines[0][:3] != head[:3]:
                 return Broken.MALFORMED
@@ -153,10 +153,14 @@ class ReplyBuffer:
         return replies.Reply(last.code, b"\r\n".join(lines)[:REPLY_STORED_LIMIT], last.stage)
 
     def _unfinished(self) -> Broken | None:
-        waiting = len(self._data) - self._at
-        if waiting >= REPLY_LINE_LIMIT:
-            return Broken.TOO_LONG
-        head = self._data[self._at : self._at + 3]
-        if head and not (head[0] in b"2345" and (len(head) == 1 or head[1:].isdigit())):
+        head = self._data[self._at : self._at + 4]
+        if not _may_begin_reply(head):
             return Broken.MALFORMED  # a TLS record or another protocol: no need to wait for its line to end
-        return None
+        return Broken.TOO_LONG if len(self._data) - self._at >= REPLY_LINE_LIMIT else None
+
+
+def _may_begin_reply(head: bytes) -> bool:
+    """Whether a reply can begin with these bytes, at most four."""
+    if len(head) == 4:
+        return head in _CODES or head in _CONTINUED
+    return not head or (head[0] in b"2345" and (len(head) == 1 or head[1:].isdigit()))

@@ -49,7 +49,7 @@ def test_a_size_is_announced_and_read() -> None:
         (b"X-UNKNOWN \xff\0", extensions.NONE),
         (b"PIPELININGX", extensions.NONE),
     ],
-    ids=repr,
+    ids=lambda value: repr(value) if isinstance(value, bytes) else "",  # a set's repr has no fixed order
 )
 def test_another_servers_words_are_read_or_ignored(text: bytes, found: extensions.Extensions) -> None:
     assert read(text) == found

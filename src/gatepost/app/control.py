@@ -82,7 +82,7 @@ class ControlServer:
             if handler is None:
                 return Answer(f"{request.verb!r} is no verb of this gateway")
             return Answer(value=msgspec.Raw(await handler(bytes(request.arguments))))
-        except (errors.GatepostError, msgspec.MsgspecError) as error:
+        except (errors.GatepostError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             return Answer(str(error))
 
 

@@ -52,7 +52,8 @@ class Judge:
                 yield due, results.Attempted(due.id, claim, attempt, reply, verdicts.DELIVERED)
             else:
                 verdict = self._classifier.classify(reply, _context(due, attempt))
-                yield due, results.Attempted(due.id, claim, attempt, reply, verdict)
+                doubt = done.in_doubt and reply.stage is replies.Stage.DOT
+                yield due, results.Attempted(due.id, claim, attempt, reply, verdict, in_doubt=doubt)
 
     def of_failure(
         self,

@@ -1,6 +1,7 @@
 """A lane's allowance: how many connections and messages it may start now. Pure: the time is an argument.
 
-Guarantees: never above the limits in any 60 seconds (connections) or from one message to the next (rate).
+Guarantees: never above the limits in any 60 seconds (connections); messages keep their rate, and after an idle time at
+most a tenth of a second's share goes at once.
 """
 
 import collections
@@ -101,6 +102,6 @@ class Allowance:
         if self.limits.per_second and self._next_message > now:
             waits.append(self._next_message - now)
         per_min = self.limits.connections_per_min
-        if per_min and len(self._opened) >= per_min:
+        if per_min and len(self._opened) >= per_min and self._opened[0] + 60.0 > now:
             waits.append(self._opened[0] + 60.0 - now)
-        return max(0.0, min(waits)) if waits else 0.0
+        return min(waits, default=0.0)

@@ -119,7 +119,8 @@ class Opener:
         try:
             return await self._attempt(target, ip, source, callbacks, with_tls=mode != "never")
         except session.Failure as failure:
-            if failure.stage is replies.Stage.STARTTLS and mode == "opportunistic":
+            # With a password there is no second try in clear: it would cross the network readable.
+            if failure.stage is replies.Stage.STARTTLS and mode == "opportunistic" and not source.username:
                 return await self._attempt(target, ip, source, callbacks, with_tls=False)
             if failure.stage is replies.Stage.CONNECT:
                 if len(self._dead) >= 10_000:

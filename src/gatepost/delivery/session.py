@@ -245,7 +245,7 @@ class Connection(asyncio.Protocol):
         self._finish()
         if not jobs:
             return
-        answers = tuple(a or event.reply for a in event.answers or (None,) * len(jobs))
+        answers = tuple(answer or event.reply for answer in event.answers or (None,) * len(jobs))
         fresh_trouble = event.stage is replies.Stage.MAIL and (event.reply is None or event.reply.code == 421)
         self._on_done(
             self,
@@ -265,6 +265,9 @@ class Connection(asyncio.Protocol):
     def _wait(self, seconds: float) -> None:
         """One timer per connection, re-armed only when it fires early: moving a deadline costs an assignment."""
         self._due_by = self._loop.time() + seconds
+        if self._watch is not None and self._watch.when() > self._due_by:
+            self._watch.cancel()  # the final dot's long wait is over
+            self._watch = None
         if self._watch is None:
             self._watch = self._loop.call_at(self._due_by, self._late)
 

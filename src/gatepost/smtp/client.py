@@ -249,7 +249,8 @@ class ClientSession:
 
     def _on_reset(self, reply: replies.Reply) -> None:
         if not reply.positive:
-            self._fail(failures.Problem.RESET, f"{reply.code} to RSET", reply)
+            # No recipient was asked yet: without a reply beside it nobody can be charged with this one (faults.md D07).
+            self._fail(failures.Problem.RESET, f"{reply.code} to RSET")
         elif self._pipelined:
             self._go(_MAIL)
         else:

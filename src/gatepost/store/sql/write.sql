@@ -1,7 +1,4 @@
--- Statements of the writer. `rows:` before a name says that its VALUES group is repeated, one group a row.
-
--- last_seq: the newest seq handed out; the transaction holds the lock, so it is ours to go on from.
-SELECT seq FROM sqlite_sequence WHERE name = 'event';
+-- Statements of the writer beside those of the readers. `rows:` before a name says that its VALUES group is repeated, one group a row.
 
 -- rows: insert_names
 INSERT INTO name (text) VALUES (?) ON CONFLICT (text) DO NOTHING;
@@ -57,11 +54,6 @@ WHERE d.id IN carray(?);
 -- epochs: of every slot, in order.
 SELECT json_group_array(epoch) FROM (SELECT epoch FROM slot ORDER BY slot);
 
--- addresses: the records of these hashes, as one JSON text.
-SELECT json_group_array(json_array(
-  key, delivered_at, soft_count, unknown_count, soft_first_at, soft_last_at, hard_at, holds, refusals))
-FROM address WHERE hash IN carray(?);
-
 -- rows: put_addresses
 INSERT INTO address VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (hash) DO UPDATE SET
@@ -96,11 +88,6 @@ UPDATE delivery SET
   reason = j.value ->> 7
 FROM json_each(?) j
 WHERE delivery.id = j.value ->> 0;
-
--- suppressions_by_hash
-SELECT id, kind, target, scope, owner, list, standing, reason, category, rule, rule_version, reply, created_at, last_at,
-  expires_at, delivery, event, account, bridge, incident, note
-FROM suppression WHERE hash IN carray(?);
 
 -- insert_suppression
 INSERT INTO suppression (hash, kind, target, scope, owner, list, standing, reason, category, rule, rule_version, reply,
@@ -166,14 +153,8 @@ FROM suppression WHERE expires_at > 0 AND expires_at <= ? LIMIT 500;
 -- old_answers
 DELETE FROM idempotency WHERE (bridge, key) IN (SELECT bridge, key FROM idempotency WHERE at < ? LIMIT 500);
 
--- directory_version
-SELECT value FROM meta WHERE key = 'directory';
-
 -- raise_directory
 UPDATE meta SET value = value + 1 WHERE key = 'directory';
-
--- directory_rows
-SELECT kind, body FROM directory ORDER BY kind, id;
 
 -- next_directory_id
 SELECT coalesce(max(id), 0) + 1 FROM directory WHERE kind = ?;

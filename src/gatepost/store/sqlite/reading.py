@@ -52,23 +52,23 @@ class Reader:
         (ident, message, lane, account, bridge, source, priority, next_at, expires, attempts, *rest) = row
         sender, recipient, key, domain, listed, size, parts, eight_bit, utf8 = rest
         return messages.Due(
-            id=_int(ident),
-            message=_int(message),
-            lane=_int(lane),
-            account=_int(account),
-            bridge=_int(bridge),
-            source=_int(source),
-            priority=messages.Priority(_int(priority)),
-            next_at=_int(next_at),
-            expires_at=_int(expires),
-            attempts=_int(attempts),
-            sender=_bytes(sender),
+            id=rows.integer(ident),
+            message=rows.integer(message),
+            lane=rows.integer(lane),
+            account=rows.integer(account),
+            bridge=rows.integer(bridge),
+            source=rows.integer(source),
+            priority=messages.Priority(rows.integer(priority)),
+            next_at=rows.integer(next_at),
+            expires_at=rows.integer(expires),
+            attempts=rows.integer(attempts),
+            sender=rows.octets(sender),
             recipient=str(recipient).encode(),
             key=str(key),
             domain=self._texts.of(domain),
             list=self._texts.of(listed),
-            size=_int(size),
-            parts=_int(parts),
+            size=rows.integer(size),
+            parts=rows.integer(parts),
             eight_bit=bool(eight_bit),
             utf8=bool(utf8),
         )
@@ -76,11 +76,11 @@ class Reader:
     def bodies(self, wanted: Sequence[int]) -> dict[int, tuple[bytes, ...]]:
         """See the port."""
         bound = names.int64s(list(wanted))
-        found = {_int(ident): [_bytes(data)] for ident, data in self._rows("bodies", bound)}
+        found = {rows.integer(ident): [rows.octets(data)] for ident, data in self._rows("bodies", bound)}
         for message, part, data in self._rows("body_parts", bound):
-            parts = found.get(_int(message))
+            parts = found.get(rows.integer(message))
             if parts is not None and len(parts) == part:
-                parts.append(_bytes(data))
+                parts.append(rows.octets(data))
         return {ident: tuple(parts) for ident, parts in found.items()}
 
     def standing(self, lookups: Sequence[port.Lookup], now_ms: int) -> list[port.Standing]:
@@ -125,9 +125,9 @@ class Reader:
         """See the port."""
         wanted = set(slots)
         return [
-            port.LaneHead(_int(lane), _int(source), str(provider), _int(next_at))
+            port.LaneHead(rows.integer(lane), rows.integer(source), str(provider), rows.integer(next_at))
             for lane, source, provider, next_at in self._rows("heads")
-            if _int(lane) % port.SLOTS in wanted
+            if rows.integer(lane) % port.SLOTS in wanted
         ]
 
     def suppressions(
@@ -135,7 +135,7 @@ class Reader:
     ) -> list[tuple[int, suppressions.Suppression]]:
         """See the port."""
         found = self._filtered("list_suppressions", where, filters.SUPPRESSIONS, (after,), (limit,))
-        return [(_int(row[0]), rows.suppression_of(row)) for row in found]
+        return [(rows.integer(row[0]), rows.suppression_of(row)) for row in found]
 
     def feed(self, after: int, limit: int, where: filters.Where) -> list[events.Event]:
         """See the port."""
@@ -149,23 +149,23 @@ class Reader:
     def message(self, identity: int) -> messages.Message | None:
         """See the port."""
         for row in self._rows("message", identity):
-            if identity <= _int(row[0]) + _int(row[20]):
+            if identity <= rows.integer(row[0]) + rows.integer(row[20]):
                 return self._message(row)
         return None
 
     def _message(self, row: tuple[object, ...]) -> messages.Message:
         text = self._texts.of
         return messages.Message(
-            id=_int(row[0]),
-            account=_int(row[1]),
-            bridge=_int(row[2]),
-            pool=_int(row[3]),
-            priority=messages.Priority(_int(row[4])),
-            sender=_bytes(row[5]),
+            id=rows.integer(row[0]),
+            account=rows.integer(row[1]),
+            bridge=rows.integer(row[2]),
+            pool=rows.integer(row[3]),
+            priority=messages.Priority(rows.integer(row[4])),
+            sender=rows.octets(row[5]),
             sender_domain=text(row[6]),
-            size=_int(row[7]),
-            received_at=_int(row[8]),
-            expires_at=_int(row[9]),
+            size=rows.integer(row[7]),
+            received_at=rows.integer(row[8]),
+            expires_at=rows.integer(row[9]),
             message_id=str(row[10]),
             subject=str(row[11]),
             list=text(row[12]),
@@ -174,21 +174,21 @@ class Reader:
             metadata=str(row[15]),
             eight_bit=bool(row[16]),
             utf8=bool(row[17]),
-            parts=_int(row[18]),
+            parts=rows.integer(row[18]),
             peer_ip=text(row[19]),
         )
 
     def trace(self, identity: int) -> list[events.Event]:
         """See the port."""
         for row in self._rows("message", identity):
-            first, last = _int(row[0]), _int(row[0]) + _int(row[20])
+            first, last = rows.integer(row[0]), rows.integer(row[0]) + rows.integer(row[20])
             if identity <= last:
                 return [rows.event_of(r, self._texts.of) for r in self._rows("trace", first, last)]
         return []
 
     def messages_to(self, key: str, limit: int) -> list[int]:
         """See the port."""
-        return [_int(m) for (m,) in self._rows("messages_to", addresses.hash64(key), limit)]
+        return [rows.integer(m) for (m,) in self._rows("messages_to", addresses.hash64(key), limit)]
 
     def open_delivery(self, identity: int) -> tuple[fact_values.OpenDelivery, str] | None:
         """See the port."""
@@ -200,7 +200,7 @@ class Reader:
     def open_ids(self, where: filters.Where, after: int, limit: int) -> list[int]:
         """See the port."""
         found = self._filtered("open_ids", where, filters.OPEN, (after,), (limit,))
-        return [_int(ident) for (ident,) in found]
+        return [rows.integer(ident) for (ident,) in found]
 
     def queues(self, where: filters.Where, limit: int) -> list[port.QueueLine]:
         """See the port."""
@@ -208,12 +208,12 @@ class Reader:
         return [
             port.QueueLine(
                 domain=str(domain),
-                source=_int(source),
+                source=rows.integer(source),
                 provider=str(provider),
-                queued=_int(queued),
-                held=_int(held),
-                oldest_at=_int(oldest),
-                next_at=_int(next_at),
+                queued=rows.integer(queued),
+                held=rows.integer(held),
+                oldest_at=rows.integer(oldest),
+                next_at=rows.integer(next_at),
             )
             for domain, source, provider, queued, held, oldest, next_at in found
         ]
@@ -221,9 +221,14 @@ class Reader:
     def ledger(self) -> list[tuple[port.LedgerLine, port.LedgerLine]]:
         """See the port."""
         with self.db:
-            kept = {_int(row[0]): [_int(v) for v in row[1:]] for row in self._rows("ledger_kept")}
-            again = {_int(row[0]): [_int(v) for v in row[1:]] for row in self._rows("ledger_recounted")}
-            still = {_int(bridge): _int(count) for bridge, count in self._rows("ledger_open")}
+            kept = {
+                rows.integer(row[0]): [rows.integer(v) for v in row[1:]] for row in self._rows("ledger_kept")
+            }
+            again = {
+                rows.integer(row[0]): [rows.integer(v) for v in row[1:]]
+                for row in self._rows("ledger_recounted")
+            }
+            still = {rows.integer(bridge): rows.integer(count) for bridge, count in self._rows("ledger_open")}
         nothing = [0, 0, 0, 0, 0]
         return [
             (
@@ -235,7 +240,7 @@ class Reader:
 
     def stuck(self, before_ms: int, limit: int) -> list[int]:
         """See the port."""
-        return [_int(ident) for (ident,) in self._rows("stuck", before_ms, limit)]
+        return [rows.integer(ident) for (ident,) in self._rows("stuck", before_ms, limit)]
 
     # --- small things
 
@@ -244,7 +249,7 @@ class Reader:
 
     def _number(self, statement: str, *bindings: object) -> int:
         for (value,) in self._rows(statement, *bindings):
-            return _int(value)
+            return rows.integer(value)
         return 0
 
     def _filtered(
@@ -263,11 +268,3 @@ class Reader:
 def _ledger_line(bridge: int, totals: Sequence[int], still_open: int) -> port.LedgerLine:
     accepted, delivered, bounced, rejected, cancelled = totals
     return port.LedgerLine(bridge, accepted, delivered, bounced, rejected, cancelled, still_open)
-
-
-def _int(value: object) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _bytes(value: object) -> bytes:
-    return value if isinstance(value, bytes) else b""

@@ -152,7 +152,7 @@ def event_of(row: tuple[int | str | bytes | None, ...], text: Callable[[object],
         scope=text(row[34]),
         recipient=str(row[35] or ""),
         detail=str(row[37] or ""),
-        reply=row[38] if isinstance(row[38], bytes) else b"",
+        reply=octets(row[38]),
     )
 
 
@@ -181,12 +181,12 @@ def address_of(row: list[object]) -> fact_values.AddressRecord:
     key, delivered_at, soft, unknown, first, last, hard_at, holds, refusals = row
     return fact_values.AddressRecord(
         key=str(key),
-        delivered_at=_int(delivered_at),
-        soft_count=_int(soft),
-        unknown_count=_int(unknown),
-        soft_first_at=_int(first),
-        soft_last_at=_int(last),
-        hard_at=_int(hard_at),
+        delivered_at=integer(delivered_at),
+        soft_count=integer(soft),
+        unknown_count=integer(unknown),
+        soft_first_at=integer(first),
+        soft_last_at=integer(last),
+        hard_at=integer(hard_at),
         holds=tuple(fact_values.Hold(*h) for h in _HOLDS.decode(holds)) if isinstance(holds, str) else (),
         refusals=tuple(fact_values.Refusals(*r) for r in _REFUSALS.decode(refusals))
         if isinstance(refusals, str)
@@ -203,16 +203,16 @@ def open_of(row: list[object], text: Callable[[object], str]) -> fact_values.Ope
     recipient = str(row[10])
     seen = row[21]
     return fact_values.OpenDelivery(
-        id=_int(row[0]),
-        message=_int(row[1]),
-        account=_int(row[2]),
-        bridge=_int(row[3]),
-        pool=_int(row[4]),
-        source=_int(row[5]),
-        lane=_int(row[6]),
+        id=integer(row[0]),
+        message=integer(row[1]),
+        account=integer(row[2]),
+        bridge=integer(row[3]),
+        pool=integer(row[4]),
+        source=integer(row[5]),
+        lane=integer(row[6]),
         provider=text(row[7]),
-        priority=_PRIORITIES[_int(row[8])],
-        status=_STATUSES[_int(row[9])],
+        priority=_PRIORITIES[integer(row[8])],
+        status=_STATUSES[integer(row[9])],
         recipient=recipient,
         key=recipient if row[11] is None else str(row[11]),
         domain=text(row[12]),
@@ -220,10 +220,10 @@ def open_of(row: list[object], text: Callable[[object], str]) -> fact_values.Ope
         list=text(row[14]),
         campaign=text(row[15]),
         tags=text(row[16]),
-        received_at=_int(row[17]),
-        expires_at=_int(row[18]),
-        next_at=_int(row[19]),
-        attempts=_int(row[20]),
+        received_at=integer(row[17]),
+        expires_at=integer(row[18]),
+        next_at=integer(row[19]),
+        attempts=integer(row[20]),
         seen=tuple(fact_values.Seen(*s) for s in _SEEN.decode(seen)) if isinstance(seen, str) else (),
         last_category=str(row[22] or ""),
         last_reply=bytes.fromhex(str(row[23] or "")),
@@ -270,28 +270,34 @@ _STANDINGS = {s.value: s for s in suppressions.Standing}
 def suppression_of(row: tuple[int | str | bytes, ...]) -> suppressions.Suppression:
     """An entry from a row that begins with its id."""
     return suppressions.Suppression(
-        kind=_KINDS[_int(row[1])],
+        kind=_KINDS[integer(row[1])],
         target=str(row[2]),
-        scope=_SCOPES[_int(row[3])],
-        owner=_int(row[4]),
+        scope=_SCOPES[integer(row[3])],
+        owner=integer(row[4]),
         list=str(row[5]),
-        standing=_STANDINGS[_int(row[6])],
+        standing=_STANDINGS[integer(row[6])],
         reason=str(row[7]),
         category=str(row[8]),
         rule=str(row[9]),
-        rule_version=_int(row[10]),
-        reply=row[11] if isinstance(row[11], bytes) else b"",
-        created_at=_int(row[12]),
-        last_at=_int(row[13]),
-        expires_at=_int(row[14]),
-        delivery=_int(row[15]),
-        event=_int(row[16]),
-        account=_int(row[17]),
-        bridge=_int(row[18]),
-        incident=_int(row[19]),
+        rule_version=integer(row[10]),
+        reply=octets(row[11]),
+        created_at=integer(row[12]),
+        last_at=integer(row[13]),
+        expires_at=integer(row[14]),
+        delivery=integer(row[15]),
+        event=integer(row[16]),
+        account=integer(row[17]),
+        bridge=integer(row[18]),
+        incident=integer(row[19]),
         note=str(row[20]),
     )
 
 
-def _int(value: object) -> int:
+def integer(value: object) -> int:
+    """A column's number; NULL is 0."""
     return value if isinstance(value, int) else 0
+
+
+def octets(value: object) -> bytes:
+    """A column's bytes; NULL is empty."""
+    return value if isinstance(value, bytes) else b""

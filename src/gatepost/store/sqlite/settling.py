@@ -59,7 +59,7 @@ class _Batch:
         found = names.json_rows(self.tx.db, self.tx.sql["facts"], (names.int64s(wanted),))
         return {
             one.delivery.id: one
-            for one in (_Open(rows.open_of(r, text), _int(r[24]), _int(r[25])) for r in found)
+            for one in (_Open(rows.open_of(r, text), rows.integer(r[24]), rows.integer(r[25])) for r in found)
         }
 
     def _epochs(self) -> list[int]:
@@ -186,7 +186,3 @@ def delete_entry(tx: transactions.Transaction, entry: suppressions.Suppression) 
     hashed = suppressions.hash_of(entry.kind, target)
     tx.execute("delete_suppression", hashed, int(kind), target, int(scope), owner, listed)
     return tx.db.changes() > 0
-
-
-def _int(value: object) -> int:
-    return value if isinstance(value, int) else 0

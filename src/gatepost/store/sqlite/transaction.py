@@ -21,7 +21,7 @@ class Transaction:
 
     def __init__(self, db: apsw.Connection, writer: int) -> None:
         self.db = db
-        self.sql = queries.statements("write.sql")
+        self.sql = {**queries.statements("read.sql"), **queries.statements("write.sql")}
         self._many = {
             name: queries.rows(self.sql[name])
             for name in (
@@ -37,7 +37,7 @@ class Transaction:
             )
         }
         self.names = names.Names(db, self.sql)
-        self.texts = names.Texts(db, queries.statements("read.sql")["names"])
+        self.texts = names.Texts(db, self.sql["names"])
         self.now_ms = 0
         self._writer = writer
         self._seq = 0

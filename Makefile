@@ -30,14 +30,15 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench.run
 
 # The environment: locked, with hashes, wheels only but for the project itself, so no compiler is needed.
+# The lock is whole, so pip must not resolve: for an extra (coverage[toml]) it would want the newest release, which is not locked.
 $(VENV)/.run: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes --only-binary :all: -r requirements.lock
+	$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
-	$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
+	$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements-dev.lock
 	touch $@
 
 lock:

@@ -149,7 +149,7 @@ class NullStore:
         return [port.Standing(None, None)] * len(lookups)
 
     async def bodies(self, wanted: Sequence[int]) -> Mapping[int, tuple[bytes, ...]]:
-        return {message: (MESSAGE,) for message in wanted}
+        return dict.fromkeys(wanted, (MESSAGE,))
 
     async def due(self, lane: int, now_ms: int, limit: int) -> list[messages.Due]:
         del lane, now_ms, limit
@@ -292,9 +292,15 @@ class _Opener:
         self, plan: route.Plan, source: directories.Source, callbacks: opener.Opened
     ) -> session.Connection:
         del plan, source
-        client = smtp_client.ClientSession(smtp_client.ClientSettings(b"mta.bench.test", smtp_client.Tls.NEVER))
+        client = smtp_client.ClientSession(
+            smtp_client.ClientSettings(b"mta.bench.test", smtp_client.Tls.NEVER)
+        )
         made = session.Connection(
-            client, session.Times(300, 600), clocks.SystemClock().now_ms, callbacks.on_done, callbacks.on_closed
+            client,
+            session.Times(300, 600),
+            clocks.SystemClock().now_ms,
+            callbacks.on_done,
+            callbacks.on_closed,
         )
         loop = asyncio.get_running_loop()
 

@@ -19,7 +19,7 @@ from gatepost.net import connect, tls
 from gatepost.smtp import client as smtp_client
 
 
-class Done(msgspec.Struct, frozen=True):
+class Done(msgspec.Struct, frozen=True, gc=False):
     """How one transaction ended: per recipient its reply, or None where the connection broke before one came.
 
     in_doubt: the final dot was written and no answer to it read. untouched: the host closed a reused connection before
@@ -52,7 +52,7 @@ class Failure(Exception):
         super().__init__(f"{stage.word}: {detail}")
 
 
-class Peer(msgspec.Struct, frozen=True):
+class Peer(msgspec.Struct, frozen=True, gc=False):
     """Who is at both ends."""
 
     host: str

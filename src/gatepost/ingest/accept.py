@@ -41,7 +41,7 @@ Done = Callable[[Outcome], None]
 Offer = Callable[[Sequence[messages.Due], tuple[bytes, ...] | None], None]
 
 
-class Peer(msgspec.Struct, frozen=True):
+class Peer(msgspec.Struct, frozen=True, gc=False):
     """Who hands in: the address, and how the Received line names it and the protocol (RFC 5321 §4.4)."""
 
     ip: str
@@ -55,7 +55,7 @@ def origin(ip: str, helo: bytes = b"") -> bytes:
     return b"%s (%s)" % (helo, literal) if _HELO.fullmatch(helo) else literal
 
 
-class Envelope(msgspec.Struct, frozen=True):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """What was admitted so far.
 
     sender: None for ``<>``. utf8: the message needs SMTPUTF8. labels: given beside the message; they outrank the ones in its header.
@@ -69,7 +69,7 @@ class Envelope(msgspec.Struct, frozen=True):
     labels: label_values.Labels = label_values.NONE
 
 
-class Draft(msgspec.Struct, frozen=True):
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """A message whose header was read and found good. body: the edited message, as far as it was there."""
 
     envelope: Envelope
@@ -81,7 +81,7 @@ class Draft(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Rest(msgspec.Struct, frozen=True):
+class Rest(msgspec.Struct, frozen=True, gc=False):
     """What is known at the message's end: its size as it will be sent, and the parts already put beyond the first."""
 
     size: int

@@ -116,6 +116,7 @@ class Conversation:
         self._failures = 0
         self._open: _Transaction | None = None
         self._gone = False
+        self._known_peer: tuple[tuple[bytes, bool, bool, bool], accept.Peer] | None = None
 
     def on(self, event: Answerable) -> None:
         """One event, the most frequent first."""
@@ -236,7 +237,14 @@ class Conversation:
         opened.upload = upload.Upload(self._p.acceptor, envelope, self._line.resume)
 
     def _peer(self, *, smtputf8: bool) -> accept.Peer:
-        """The client as the Received line names it, with its protocol (RFC 3848, RFC 6531 §4.3)."""
+        """The client as the Received line names it; the same for all messages of most sessions."""
+        asked = (self._session.hello, self._session.esmtp, self._logged_in, smtputf8)
+        if self._known_peer is None or self._known_peer[0] != asked:
+            self._known_peer = asked, self._new_peer(smtputf8=smtputf8)
+        return self._known_peer[1]
+
+    def _new_peer(self, *, smtputf8: bool) -> accept.Peer:
+        """The client with its protocol (RFC 3848, RFC 6531 §4.3)."""
         if not self._session.esmtp:
             protocol = b"SMTP"
         else:

@@ -36,7 +36,7 @@ _LABELS = (b"list", b"campaign", b"tags", b"metadata", b"expires-in")
 _CUT = (b"\nbcc:", b"\nresent-bcc:", *(b"\nx-gatepost-" + name + b":" for name in _LABELS))
 
 
-class Header(msgspec.Struct, frozen=True):
+class Header(msgspec.Struct, frozen=True, gc=False):
     """What a message's header says, and where it is to be changed.
 
     end: where the header ends in the message. cuts: spans to leave out. blank_line: whether the line between header
@@ -55,7 +55,7 @@ class Header(msgspec.Struct, frozen=True):
     labels: labels.Labels
 
 
-class Added(msgspec.Struct, frozen=True):
+class Added(msgspec.Struct, frozen=True, gc=False):
     """Lines for the top of the message. date, message_id, sender: whole values, used only where missing."""
 
     received: bytes

@@ -22,7 +22,7 @@ _FLAT = dict[str, str | int | float | bool | None]
 _METADATA = msgspec.json.Decoder(_FLAT)
 
 
-class Labels(msgspec.Struct, frozen=True):
+class Labels(msgspec.Struct, frozen=True, gc=False):
     """All of them; empty or 0 where nothing was given. tags: joined by commas. metadata: compact JSON."""
 
     list: str = ""

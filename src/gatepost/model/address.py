@@ -7,6 +7,7 @@ Fails with ``AddressError``, which says what is wrong without repeating the byte
 Not here: display names and header lists (``gatepost.ingest``).
 """
 
+import functools
 import hashlib
 import re
 import unicodedata
@@ -37,7 +38,7 @@ class AddressError(errors.BadInput):
         super().__init__(place, problem)
 
 
-class Address(msgspec.Struct, frozen=True):
+class Address(msgspec.Struct, frozen=True, gc=False):
     """One mailbox.
 
     wire: what goes into ``RCPT TO:<…>``: the local part as it was given, the domain as A-labels.
@@ -55,6 +56,7 @@ class Address(msgspec.Struct, frozen=True):
         return not self.wire.isascii()
 
 
+@functools.lru_cache(maxsize=10_000)  # asked for at acceptance, at the hand-out and in the settlement
 def hash64(text: str) -> int:
     """A signed 63-bit key of a normal form, for indexes: equal texts, equal keys; the text decides in the end."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1

@@ -19,14 +19,14 @@ class OnSuppressed(enum.IntEnum):
     REFUSE = 1
 
 
-class Account(msgspec.Struct, frozen=True, tag="account"):
+class Account(msgspec.Struct, frozen=True, gc=False, tag="account"):
     """Who owns Bridges, Pools, sender domains, lists, suppressions and events."""
 
     id: int
     name: str
 
 
-class Bridge(msgspec.Struct, frozen=True, tag="bridge"):
+class Bridge(msgspec.Struct, frozen=True, gc=False, tag="bridge"):
     """How one application sends. ``password_mac`` and ``key_mac`` are HMAC-SHA-256 of its two secrets.
 
     sender_domains: what it may use in MAIL FROM and From; empty: all of its account's. lifetime_s: of its messages, or
@@ -47,7 +47,7 @@ class Bridge(msgspec.Struct, frozen=True, tag="bridge"):
     revoked_at: int = 0
 
 
-class Pool(msgspec.Struct, frozen=True, tag="pool"):
+class Pool(msgspec.Struct, frozen=True, gc=False, tag="pool"):
     """A named group of Sources; mail rotates over them by weight."""
 
     id: int
@@ -55,7 +55,7 @@ class Pool(msgspec.Struct, frozen=True, tag="pool"):
     name: str
 
 
-class Limits(msgspec.Struct, frozen=True):
+class Limits(msgspec.Struct, frozen=True, gc=False):
     """A lane's limits; 0 means none. None in a Source means the Provider's or the base's value.
 
     connections: open at once. connections_per_min: new ones. per_connection: deliveries before it is closed.
@@ -69,7 +69,7 @@ class Limits(msgspec.Struct, frozen=True):
     idle_s: int | None = None
 
 
-class Source(msgspec.Struct, frozen=True, tag="source"):
+class Source(msgspec.Struct, frozen=True, gc=False, tag="source"):
     """One way out: a local address with an EHLO name on one Node, or a smarthost (host is set).
 
     ip: the bound local address, or empty for the system's choice. tls: ``opportunistic``, ``required`` or ``never``.
@@ -96,7 +96,7 @@ class Source(msgspec.Struct, frozen=True, tag="source"):
         return bool(self.host)
 
 
-class SenderDomain(msgspec.Struct, frozen=True, tag="domain"):
+class SenderDomain(msgspec.Struct, frozen=True, gc=False, tag="domain"):
     """A domain that an account may send from."""
 
     id: int
@@ -104,14 +104,14 @@ class SenderDomain(msgspec.Struct, frozen=True, tag="domain"):
     domain: str
 
 
-class Node(msgspec.Struct, frozen=True, tag="node"):
+class Node(msgspec.Struct, frozen=True, gc=False, tag="node"):
     """A machine that runs Gatepost."""
 
     id: int
     name: str
 
 
-class Directory(msgspec.Struct, frozen=True):
+class Directory(msgspec.Struct, frozen=True, gc=False):
     """All of it at one version: a worker holds one and takes a new one when the version has risen."""
 
     version: int = 0

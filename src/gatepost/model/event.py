@@ -62,7 +62,7 @@ class Action(enum.IntEnum):
         return self.name.lower()
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One fact. Numbers are 0 and texts empty where nothing is known.
 
     at: milliseconds since 1970. message, delivery, account, bridge, pool, source, node: ids; on a ``received`` event

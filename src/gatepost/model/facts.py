@@ -6,7 +6,7 @@ from gatepost.model import message as messages
 from gatepost.model import suppression as suppression_values
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """One category's replies on one delivery: when the first came (ms), and how many."""
 
     category: str
@@ -14,7 +14,7 @@ class Seen(msgspec.Struct, frozen=True):
     count: int
 
 
-class Hold(msgspec.Struct, frozen=True):
+class Hold(msgspec.Struct, frozen=True, gc=False):
     """One account's bulk mail to an address waits until ``until`` (ms); ``probe_at``: the last transactional probe."""
 
     account: int
@@ -23,7 +23,7 @@ class Hold(msgspec.Struct, frozen=True):
     probe_at: int = 0
 
 
-class Refusals(msgspec.Struct, frozen=True):
+class Refusals(msgspec.Struct, frozen=True, gc=False):
     """One Bridge's messages to an address that ended in a final no: campaigns, and the first and last time (ms)."""
 
     bridge: int
@@ -32,7 +32,7 @@ class Refusals(msgspec.Struct, frozen=True):
     last_at: int
 
 
-class AddressRecord(msgspec.Struct, frozen=True):
+class AddressRecord(msgspec.Struct, frozen=True, gc=False):
     """What is remembered of one address (normal form), over all accounts. Times in ms, 0 for never.
 
     delivered_at: the last acceptance. soft_*: messages that bounced soft since then (unknown_count: of those, the ones
@@ -50,7 +50,7 @@ class AddressRecord(msgspec.Struct, frozen=True):
     refusals: tuple[Refusals, ...] = ()
 
 
-class OpenDelivery(msgspec.Struct, frozen=True):
+class OpenDelivery(msgspec.Struct, frozen=True, gc=False):
     """An open delivery's row joined with its message: what settlement reads."""
 
     id: int
@@ -79,7 +79,7 @@ class OpenDelivery(msgspec.Struct, frozen=True):
     last_reply: bytes = b""
 
 
-class Facts(msgspec.Struct, frozen=True):
+class Facts(msgspec.Struct, frozen=True, gc=False):
     """All of it for one Result; suppressions: the entries about this very address, expired or not, of any scope."""
 
     delivery: OpenDelivery

@@ -27,7 +27,7 @@ class Priority(enum.IntEnum):
     BULK = 1
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One accepted mail.
 
     sender: MAIL FROM as given, empty for ``<>``. size: bytes of the whole mail as it will be sent, before stuffing.
@@ -58,7 +58,7 @@ class Message(msgspec.Struct, frozen=True):
     peer_ip: str = ""
 
 
-class NewDelivery(msgspec.Struct, frozen=True):
+class NewDelivery(msgspec.Struct, frozen=True, gc=False):
     """One recipient of a message that is being accepted; ``id`` is one of those right behind the message's."""
 
     id: int
@@ -70,14 +70,14 @@ class NewDelivery(msgspec.Struct, frozen=True):
     provider: str
 
 
-class Idempotency(msgspec.Struct, frozen=True):
+class Idempotency(msgspec.Struct, frozen=True, gc=False):
     """A submitter's ``Idempotency-Key`` and the digest of what came with it; covers a whole request."""
 
     key: str
     digest: bytes
 
 
-class Submission(msgspec.Struct, frozen=True):
+class Submission(msgspec.Struct, frozen=True, gc=False):
     """Everything that one ``store.accept`` writes for one message.
 
     body: the first part (≤ 256 KiB). deliveries and queued stand side by side: the ``queued`` event of each
@@ -92,7 +92,7 @@ class Submission(msgspec.Struct, frozen=True):
     rejected: tuple[events.Event, ...] = ()
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """What the commit said of one submission: the ids as kept (an idempotent repeat gives the first ones).
 
     states: one per delivery of the submission in order, QUEUED or REJECTED; reasons: the suppression's reason that may
@@ -105,7 +105,7 @@ class Accepted(msgspec.Struct, frozen=True):
     duplicate: bool = False
 
 
-class Due(msgspec.Struct, frozen=True):
+class Due(msgspec.Struct, frozen=True, gc=False):
     """An open delivery as its lane's owner sees it: enough to attempt it without another read but the body's.
 
     provider: the lane's, when acceptance hands the delivery over; a read by lane may leave it empty.

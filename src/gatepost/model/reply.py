@@ -32,7 +32,7 @@ class Stage(enum.IntEnum):
         return self.name.lower()
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """One whole SMTP reply (RFC 5321 §4.2), possibly of several lines.
 
     code: 200…599, or 0 when there was no reply (a connection that broke, a time-out).

@@ -7,14 +7,14 @@ from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True, gc=False):
     """Whose right it is to settle: the slot and the epoch under which the owner held it (refused if stale)."""
 
     slot: int
     epoch: int
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class Attempt(msgspec.Struct, frozen=True, gc=False):
     """The circumstances of one try, shared by all recipients of its transaction.
 
     started_at: ms. duration_ms: until the last reply. tls: ``TLSv1.3 …`` or empty.
@@ -32,7 +32,7 @@ class Attempt(msgspec.Struct, frozen=True):
     smarthost: bool = False
 
 
-class Attempted(msgspec.Struct, frozen=True, tag="attempted"):
+class Attempted(msgspec.Struct, frozen=True, gc=False, tag="attempted"):
     """A server answered, or the try failed before it could.
 
     reply.code is 0 when there was none; then raw tells in our words what happened. in_doubt: the final dot was sent
@@ -47,7 +47,7 @@ class Attempted(msgspec.Struct, frozen=True, tag="attempted"):
     in_doubt: bool = False
 
 
-class Blocked(msgspec.Struct, frozen=True, tag="blocked"):
+class Blocked(msgspec.Struct, frozen=True, gc=False, tag="blocked"):
     """A suppression stood when the delivery was handed to a connection: no attempt is made."""
 
     delivery: int
@@ -55,7 +55,7 @@ class Blocked(msgspec.Struct, frozen=True, tag="blocked"):
     entry: suppressions.Suppression
 
 
-class Postponed(msgspec.Struct, frozen=True, tag="postponed"):
+class Postponed(msgspec.Struct, frozen=True, gc=False, tag="postponed"):
     """It may not go now (an address hold, a message that cannot be read): due again at ``until`` (ms), no attempt counted."""
 
     delivery: int
@@ -64,14 +64,14 @@ class Postponed(msgspec.Struct, frozen=True, tag="postponed"):
     reason: str
 
 
-class Expired(msgspec.Struct, frozen=True, tag="expired"):
+class Expired(msgspec.Struct, frozen=True, gc=False, tag="expired"):
     """Its lifetime ended without an attempt being possible now."""
 
     delivery: int
     claim: Claim
 
 
-class Cancelled(msgspec.Struct, frozen=True, tag="cancelled"):
+class Cancelled(msgspec.Struct, frozen=True, gc=False, tag="cancelled"):
     """An operator's word; names no slot, and wins over an attempt under way."""
 
     delivery: int

@@ -19,7 +19,7 @@ class Ending(enum.IntEnum):
     CANCELLED = 4
 
 
-class Reschedule(msgspec.Struct, frozen=True):
+class Reschedule(msgspec.Struct, frozen=True, gc=False):
     """The open row's new values. ``hold`` names the directive that holds it, when status is HELD."""
 
     next_at: int
@@ -31,7 +31,7 @@ class Reschedule(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-class Settlement(msgspec.Struct, frozen=True):
+class Settlement(msgspec.Struct, frozen=True, gc=False):
     """Exactly one of ``ending`` and ``reschedule`` is set.
 
     address: the record's new value, or None when unchanged. suppress: entries written (replacing the same identity).

@@ -41,7 +41,7 @@ class Standing(enum.IntEnum):
         return self.name.lower()
 
 
-class Suppression(msgspec.Struct, frozen=True):
+class Suppression(msgspec.Struct, frozen=True, gc=False):
     """One entry; (kind, target, scope, owner, list) is its identity.
 
     target: an address key or a domain key. owner: the account's id (also for a list's scope), the Bridge's id, or 0.
@@ -78,7 +78,7 @@ class Suppression(msgspec.Struct, frozen=True):
         return (self.kind, self.target, self.scope, self.owner, self.list)
 
 
-class Sender(msgspec.Struct, frozen=True):
+class Sender(msgspec.Struct, frozen=True, gc=False):
     """For whom a look-up is made: the scopes that can block one delivery."""
 
     account: int

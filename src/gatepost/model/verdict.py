@@ -106,7 +106,7 @@ class Category(enum.StrEnum):
     FEEDBACK_AUTOREPLY = "feedback.autoreply"
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What one reply means.
 
     claim: what the server said, as code class and enhanced class: ``5/5.7``, ``4/-``.

@@ -62,7 +62,7 @@ _BROKEN: Final = {
 }
 
 
-class Transaction(msgspec.Struct, frozen=True):
+class Transaction(msgspec.Struct, frozen=True, gc=False):
     """One message for one or more recipients. body: chunks with CRLF line ends, cut anywhere, not stuffed. size: of all."""
 
     sender: bytes

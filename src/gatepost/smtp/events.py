@@ -36,7 +36,7 @@ class Mechanism(enum.StrEnum):
     LOGIN = "LOGIN"
 
 
-class AuthGiven(msgspec.Struct, frozen=True):
+class AuthGiven(msgspec.Struct, frozen=True, gc=False):
     """Answer with ``auth_accepted``, ``auth_refused`` or ``auth_unavailable``. Both values are as the client gave them."""
 
     mechanism: Mechanism
@@ -44,11 +44,11 @@ class AuthGiven(msgspec.Struct, frozen=True):
     password: bytes
 
 
-class StartTlsWanted(msgspec.Struct, frozen=True):
+class StartTlsWanted(msgspec.Struct, frozen=True, gc=False):
     """Write ``data_to_send``, do the handshake, then call ``tls_started``. Both sides give it."""
 
 
-class MailGiven(msgspec.Struct, frozen=True):
+class MailGiven(msgspec.Struct, frozen=True, gc=False):
     """Answer with ``mail_accepted`` or ``refuse``. sender: None for ``<>``. size: as announced, or 0."""
 
     sender: addresses.Address | None
@@ -57,34 +57,34 @@ class MailGiven(msgspec.Struct, frozen=True):
     smtputf8: bool = False
 
 
-class RcptGiven(msgspec.Struct, frozen=True):
+class RcptGiven(msgspec.Struct, frozen=True, gc=False):
     """Answer with ``rcpt_accepted`` or ``refuse``."""
 
     address: addresses.Address
 
 
-class DataBegun(msgspec.Struct, frozen=True):
+class DataBegun(msgspec.Struct, frozen=True, gc=False):
     """354 is in ``data_to_send``; the body follows."""
 
 
-class BodyChunk(msgspec.Struct, frozen=True):
+class BodyChunk(msgspec.Struct, frozen=True, gc=False):
     """Message bytes, dots removed, every line end CRLF; cut anywhere."""
 
     data: bytes
 
 
-class BodyEnd(msgspec.Struct, frozen=True):
+class BodyEnd(msgspec.Struct, frozen=True, gc=False):
     """The final dot. Answer with ``message_accepted`` or ``refuse``. size: octets of all chunks."""
 
     size: int
     eight_bit: bool = False
 
 
-class Reset(msgspec.Struct, frozen=True):
+class Reset(msgspec.Struct, frozen=True, gc=False):
     """The transaction under way is dropped, a body included; nothing is to be answered."""
 
 
-class Closing(msgspec.Struct, frozen=True):
+class Closing(msgspec.Struct, frozen=True, gc=False):
     """Write ``data_to_send`` and close. The last event: given again however often asked. An open transaction is dropped."""
 
     reason: Reason
@@ -97,11 +97,11 @@ ServerEvent = (
 # --- the client's side
 
 
-class Ready(msgspec.Struct, frozen=True):
+class Ready(msgspec.Struct, frozen=True, gc=False):
     """Greeting, EHLO and what was wanted of STARTTLS and AUTH are done: ``send`` may be called."""
 
 
-class TransactionDone(msgspec.Struct, frozen=True):
+class TransactionDone(msgspec.Struct, frozen=True, gc=False):
     """Every recipient has its answer, in the order given; the session goes on if ``can_send``.
 
     problem: set when this host cannot take the content at all; then nothing was written and every answer is None.
@@ -113,7 +113,7 @@ class TransactionDone(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-class SessionFailed(msgspec.Struct, frozen=True):
+class SessionFailed(msgspec.Struct, frozen=True, gc=False):
     """The session is over; close the connection. The last event: given again however often asked.
 
     stage: what was waited for. reply: the one that ended it (a refusal, a 421), if there was one. detail: in our
@@ -129,7 +129,7 @@ class SessionFailed(msgspec.Struct, frozen=True):
     in_doubt: bool = False
 
 
-class Ended(msgspec.Struct, frozen=True):
+class Ended(msgspec.Struct, frozen=True, gc=False):
     """QUIT was answered, or not: close the connection. The last event: given again however often asked."""
 
 

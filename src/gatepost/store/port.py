@@ -44,7 +44,7 @@ class LaneHead(msgspec.Struct, frozen=True):
     next_at: int
 
 
-class Lookup(msgspec.Struct, frozen=True):
+class Lookup(msgspec.Struct, frozen=True, gc=False):
     """One address about to be used, and for whom."""
 
     key: str
@@ -52,7 +52,7 @@ class Lookup(msgspec.Struct, frozen=True):
     sender: suppressions.Sender
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """What stands against an address now: the most specific suppression, and its record if there is one."""
 
     entry: suppressions.Suppression | None

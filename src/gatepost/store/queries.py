@@ -11,7 +11,7 @@ import msgspec
 
 _HEAD = re.compile(r"^-- (?:rows: )?([a-z0-9_]+)(?::.*)?$", re.MULTILINE)
 _GROUP = re.compile(r"VALUES (\([^()]*\))")
-_CHUNKS = (64, 16, 4, 1)
+_CHUNKS = (64, 32, 16, 8, 4, 2, 1)
 
 
 class Rows(msgspec.Struct, frozen=True):

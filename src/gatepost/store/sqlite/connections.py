@@ -17,6 +17,7 @@ _OLDEST_SQLITE = (
     3,
 )  # before it, two connections could reset the WAL under each other (sqlite.org/wal.html)
 _CACHE_KIB = 64 * 1024
+_STATEMENTS = 300  # prepared ones kept: each statement of many rows stands there in every size
 
 
 def open_file(path: Path, *, write: bool) -> apsw.Connection:
@@ -27,7 +28,7 @@ def open_file(path: Path, *, write: bool) -> apsw.Connection:
         )
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if write else 0)
     try:
-        db = apsw.Connection(str(path), flags=flags)
+        db = apsw.Connection(str(path), flags=flags, statementcachesize=_STATEMENTS)
         db.set_busy_timeout(10_000)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")

@@ -6,6 +6,7 @@ Memory is bounded: a cache that has grown over its limit begins anew.
 
 import array
 import json
+from typing import TypeVar
 
 import apsw
 import msgspec
@@ -109,11 +110,14 @@ def int64s(values: list[int]) -> object:
     )  # an empty array has no address; -1 is the id of nothing
 
 
-_ROWS = msgspec.json.Decoder(list[list[object]])
+_Row = TypeVar("_Row")
+ANY_ROWS = msgspec.json.Decoder(list[list[object]])
 
 
-def json_rows(db: apsw.Connection, sql: str, bindings: tuple[object, ...]) -> list[list[object]]:
+def json_rows(
+    db: apsw.Connection, sql: str, bindings: tuple[object, ...], decoder: "msgspec.json.Decoder[list[_Row]]"
+) -> list[_Row]:
     """The rows of a query that gives one JSON text: one step however many there are."""
     for (text,) in db.execute(sql, bindings):
-        return _ROWS.decode(text)
+        return decoder.decode(text)
     return []

@@ -88,7 +88,7 @@ class Reader:
         entries = floor.Floor(self.db, self._sql["suppressions_by_hash"])
         entries.load((one.key, one.domain) for one in lookups)
         hashes = [addresses.hash64(one.key) for one in lookups]
-        found = names.json_rows(self.db, self._sql["addresses"], (names.int64s(hashes),))
+        found = names.json_rows(self.db, self._sql["addresses"], (names.int64s(hashes),), names.ANY_ROWS)
         records = {record.key: record for record in map(rows.address_of, found)}
         return [
             port.Standing(entries.blocking(one.key, one.domain, one.sender, now_ms), records.get(one.key))
@@ -192,7 +192,7 @@ class Reader:
 
     def open_delivery(self, identity: int) -> tuple[fact_values.OpenDelivery, str] | None:
         """See the port."""
-        for row in names.json_rows(self.db, self._sql["open_delivery"], (identity,)):
+        for row in names.json_rows(self.db, self._sql["open_delivery"], (identity,), rows.OPEN_ROWS):
             for (reason,) in self._rows("open_reason", identity):
                 return rows.open_of(row, self._texts.of), str(reason or "")
         return None

@@ -20,6 +20,8 @@ Row = tuple[object, ...]
 Number = Callable[[str], int]
 Text = Callable[[int], str]
 
+_QUEUED = events.State.QUEUED
+_REJECTED = events.State.REJECTED
 _STATES = {s.value: s for s in events.State}
 _OUTCOMES = {o.value: o for o in verdicts.Outcome}
 _FAULTS = {f.value: f for f in verdicts.Fault}
@@ -56,11 +58,12 @@ def event_texts(event: events.Event) -> tuple[str, ...]:
 
 def event_row(event: events.Event, known: dict[str, int]) -> Row:
     """The values of ``insert_events``; ``known`` has the number of every text of ``event_texts``."""
-    entering = event.state is events.State.QUEUED or event.flags & events.Flag.AT_ACCEPT
+    state = event.state
+    entering = state is _QUEUED or (state is _REJECTED and events.Flag.AT_ACCEPT in event.flags)
     recipient = event.recipient
     return (
         event.at,
-        event.state,
+        state,
         event.delivery or event.message or None,
         event.message or None,
         event.attempt or None,
@@ -194,39 +197,68 @@ def address_of(row: list[object]) -> fact_values.AddressRecord:
     )
 
 
-_PRIORITIES = {p.value: p for p in messages.Priority}
-_STATUSES = {s.value: s for s in messages.Status}
+class OpenRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One row of ``facts`` as SQLite wrote it into its JSON text; names as numbers. recipients, parts: the message's."""
+
+    id: int
+    message: int
+    account: int
+    bridge: int
+    pool: int
+    source: int
+    lane: int
+    provider: int | None
+    priority: messages.Priority
+    status: messages.Status
+    recipient: str
+    key: str | None
+    domain: int
+    sender_domain: int
+    list: int
+    campaign: int
+    tags: int
+    received_at: int
+    expires_at: int
+    next_at: int
+    attempts: int
+    seen: str | None
+    last_category: str | None
+    last_reply: str | None
+    recipients: int
+    parts: int
 
 
-def open_of(row: list[object], text: Callable[[object], str]) -> fact_values.OpenDelivery:
+OPEN_ROWS = msgspec.json.Decoder(list[OpenRow])
+
+
+def open_of(row: OpenRow, text: Callable[[int | None], str]) -> fact_values.OpenDelivery:
     """An open delivery from one row of ``facts``."""
-    recipient = str(row[10])
-    seen = row[21]
+    seen = row.seen
     return fact_values.OpenDelivery(
-        id=integer(row[0]),
-        message=integer(row[1]),
-        account=integer(row[2]),
-        bridge=integer(row[3]),
-        pool=integer(row[4]),
-        source=integer(row[5]),
-        lane=integer(row[6]),
-        provider=text(row[7]),
-        priority=_PRIORITIES[integer(row[8])],
-        status=_STATUSES[integer(row[9])],
-        recipient=recipient,
-        key=recipient if row[11] is None else str(row[11]),
-        domain=text(row[12]),
-        sender_domain=text(row[13]),
-        list=text(row[14]),
-        campaign=text(row[15]),
-        tags=text(row[16]),
-        received_at=integer(row[17]),
-        expires_at=integer(row[18]),
-        next_at=integer(row[19]),
-        attempts=integer(row[20]),
-        seen=tuple(fact_values.Seen(*s) for s in _SEEN.decode(seen)) if isinstance(seen, str) else (),
-        last_category=str(row[22] or ""),
-        last_reply=bytes.fromhex(str(row[23] or "")),
+        id=row.id,
+        message=row.message,
+        account=row.account,
+        bridge=row.bridge,
+        pool=row.pool,
+        source=row.source,
+        lane=row.lane,
+        provider=text(row.provider),
+        priority=row.priority,
+        status=row.status,
+        recipient=row.recipient,
+        key=row.recipient if row.key is None else row.key,
+        domain=text(row.domain),
+        sender_domain=text(row.sender_domain),
+        list=text(row.list) if row.list else "",
+        campaign=text(row.campaign),
+        tags=text(row.tags) if row.tags else "",
+        received_at=row.received_at,
+        expires_at=row.expires_at,
+        next_at=row.next_at,
+        attempts=row.attempts,
+        seen=tuple(fact_values.Seen(*s) for s in _SEEN.decode(seen)) if seen else (),
+        last_category=row.last_category or "",
+        last_reply=bytes.fromhex(row.last_reply) if row.last_reply else b"",
     )
 
 

@@ -44,7 +44,7 @@ class _Batch:
         keys = {o.delivery.key for o in self.open.values()}
         hashes = [addresses.hash64(key) for key in keys]
         bound = names.int64s(hashes)
-        found = names.json_rows(tx.db, tx.sql["addresses"], (bound,)) if hashes else []
+        found = names.json_rows(tx.db, tx.sql["addresses"], (bound,), names.ANY_ROWS) if hashes else []
         self.records = {record.key: record for record in map(rows.address_of, found)}
         self.floor = floor.Floor(tx.db, tx.sql["suppressions_by_hash"])
         if hashes:
@@ -56,11 +56,8 @@ class _Batch:
 
     def _open(self, wanted: list[int]) -> dict[int, _Open]:
         text = self.tx.texts.of
-        found = names.json_rows(self.tx.db, self.tx.sql["facts"], (names.int64s(wanted),))
-        return {
-            one.delivery.id: one
-            for one in (_Open(rows.open_of(r, text), rows.integer(r[24]), rows.integer(r[25])) for r in found)
-        }
+        found = names.json_rows(self.tx.db, self.tx.sql["facts"], (names.int64s(wanted),), rows.OPEN_ROWS)
+        return {row.id: _Open(rows.open_of(row, text), row.recipients, row.parts) for row in found}
 
     def _epochs(self) -> list[int]:
         for (text,) in self.tx.execute("epochs"):

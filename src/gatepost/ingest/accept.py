@@ -248,16 +248,20 @@ class Acceptor:
         message = self._message(draft, rest)
         source = draft.source
         deliveries = tuple(
-            messages.NewDelivery(
-                id=draft.id + 1 + position,
-                recipient=address.wire,
-                key=address.key,
-                domain=address.domain,
-                source=source.id,
-                lane=place.lane,
-                provider=place.provider,
-            )
-            for position, (address, place) in enumerate(zip(draft.envelope.recipients, found, strict=True))
+            [
+                messages.NewDelivery(
+                    id=draft.id + 1 + position,
+                    recipient=address.wire,
+                    key=address.key,
+                    domain=address.domain,
+                    source=source.id,
+                    lane=place.lane,
+                    provider=place.provider,
+                )
+                for position, (address, place) in enumerate(
+                    zip(draft.envelope.recipients, found, strict=True)
+                )
+            ]
         )
         return messages.Submission(
             message=message,

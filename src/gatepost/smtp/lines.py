@@ -54,6 +54,8 @@ class LineBuffer:
     def line(self) -> bytes | Defect | None:
         """The next line without its CRLF, what is wrong with it, or None if its end is not here yet."""
         data, at = self._data, self._at
+        if at == len(data):
+            return None
         end = data.find(b"\n", at)
         if end < 0:
             self._trim()

@@ -82,6 +82,8 @@ def clean(text: str | bytes) -> bytes:
 def build(code: int, enhanced: str, *texts: str | bytes) -> bytes:
     """One reply, CRLF included, with the enhanced code on each line (RFC 2034 §4); empty: none is written."""
     head = enhanced.encode() + b" " if enhanced else b""
+    if len(texts) == 1:
+        return b"%d %s%s\r\n" % (code, head, clean(texts[0]))
     return lines(code, [head + clean(text) for text in texts])
 
 

@@ -39,6 +39,7 @@ _RCPT_OWED = frozenset({_S.FIRST_RCPT_OWED, _S.RCPT_OWED})
 _DOT_OWED = frozenset({_S.DOT_OWED})
 _REFUSABLE = _MAIL_OWED | _RCPT_OWED | _DOT_OWED
 _OWED = _REFUSABLE | _AUTH_OWED | {_S.SECURING}
+_BODY_AWAITED = frozenset({_S.BODY, _S.DISCARD})
 _IN_BODY = frozenset({_S.BODY, _S.DISCARD, _S.BODY_ENDED})
 _IN_TRANSACTION = frozenset({_S.MAIL, _S.RCPT})
 _MECHANISMS = frozenset({b"PLAIN", b"LOGIN"})
@@ -82,7 +83,7 @@ class ServerSession:
     @property
     def in_body(self) -> bool:
         """Whether a message's bytes are awaited."""
-        return self._at.state in (_S.BODY, _S.DISCARD)
+        return self._at.state in _BODY_AWAITED
 
     def data_to_send(self) -> bytes:
         """What is to be written now, in one write (faults.md B22); asked for once."""
@@ -358,7 +359,7 @@ class ServerSession:
         chunk = body.feed(self._input.take())
         if body.fault and body.fault is data.Fault.BARE_NEWLINE:
             return self._at.close(events.Reason.BARE_NEWLINE, replies.BARE_NEWLINE_IN_BODY)
-        spoiled = bool(body.fault) and self._at.state is _S.BODY
+        spoiled = body.fault and self._at.state is _S.BODY
         if spoiled:
             self._at.go(_T.SPOIL)
         if body.rest is not None:

@@ -134,9 +134,9 @@ class NullStore:
     """Takes everything at once and keeps nothing: what is measured is what stands around a store."""
 
     async def accept(
-        self, submissions: Sequence[messages.Submission], refuse: port.Refuse
+        self, submissions: Sequence[messages.Submission], refuse: port.Refuse, *, within_s: float
     ) -> list[messages.Accepted]:
-        del refuse
+        del refuse, within_s
         return [messages.Accepted(s.message.id, (events.State.QUEUED,), ("",)) for s in submissions]
 
     async def settle(

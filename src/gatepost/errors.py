@@ -23,3 +23,7 @@ class BadInput(GatepostError):
 
 class StoreUnhealthy(GatepostError):
     """The store could not confirm a write: nothing of the batch may be taken as done (faults.md P2)."""
+
+
+class StoreBusy(GatepostError):
+    """A write had not begun when its time was over: it was taken back whole, and the store is well (faults.md P4)."""

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import fcntl
+import math
 import random
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -50,15 +52,18 @@ class Valve:
         refuse: port.Refuse,
         *,
         idempotency: messages.Idempotency | None = None,
+        within_s: float = math.inf,
     ) -> list[messages.Accepted]:
         self.calls.append(len(submissions))
         self.called.set()
         await self._flow()
-        return await self._store.accept(submissions, refuse, idempotency=idempotency)
+        return await self._store.accept(submissions, refuse, idempotency=idempotency, within_s=within_s)
 
-    async def put_parts(self, message: int, first: int, parts: Sequence[bytes]) -> None:
+    async def put_parts(
+        self, message: int, first: int, parts: Sequence[bytes], *, within_s: float = math.inf
+    ) -> None:
         await self._flow()
-        await self._store.put_parts(message, first, parts)
+        await self._store.put_parts(message, first, parts, within_s=within_s)
 
     async def standing(self, lookups: Sequence[port.Lookup]) -> list[port.Standing]:
         await self._flow()
@@ -98,6 +103,7 @@ class Office:
                 rand=random.Random(1).random,
                 offer=self._offer,
                 hostname=HOSTNAME,
+                accept_timeout_s=settings.accept_timeout_s,
             )
         )
         noting: gather.Gather[events.Event, None] = gather.Gather(self._note, tasks)
@@ -199,6 +205,14 @@ async def _furnish(office: Office) -> None:
         ),
         directories.Bridge(0, other, "sourceless", pools[1].id, key_mac=credentials.mac(PEPPER, "gp_other")),
     )
+
+
+@contextlib.contextmanager
+def stalled(path: Path) -> Iterator[None]:
+    """While another process holds the file lock of the store in ``path``, its writers wait."""
+    with (path / sqlite.LOCK).open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class Client:

@@ -1,7 +1,10 @@
 """The contract of ``gatepost.store.port``: what every adapter must do, run with two workers on one store."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+import fcntl
+import threading
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,6 +21,7 @@ from gatepost.model import result as results
 from gatepost.model import suppression as suppressions
 from gatepost.store import filters, port
 from gatepost.store.sqlite import open_store
+from gatepost.store.sqlite.store import LOCK
 
 State = events.State
 
@@ -260,6 +264,83 @@ async def test_one_bad_item_harms_no_other_of_its_group(store: port.Store) -> No
     assert isinstance(fine, messages.Accepted)
     assert await holds(store)
     assert len(await store.due(1, values.NOW, 9)) == 2
+
+
+@contextlib.contextmanager
+def stalled(path: Path) -> Iterator[None]:
+    """While another process writes, and does not come to an end."""
+    with (path / LOCK).open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+async def test_what_has_not_begun_in_its_time_is_taken_back_whole(store: port.Store, tmp_path: Path) -> None:
+    make = values.Maker()
+    late = make.submission("a@rcpt.test")
+    with stalled(tmp_path):
+        answers = await asyncio.gather(
+            store.accept([late, make.submission("b@rcpt.test")], values.refuse, within_s=0.01),
+            store.put_parts(late.message.id, 1, [b"x"], within_s=0.01),
+            return_exceptions=True,
+        )
+    assert [type(answer) for answer in answers] == [errors.StoreBusy, errors.StoreBusy]
+    await accept(store, make.submission("c@rcpt.test"))
+    assert [e.recipient for e in await values.every_event(store) if e.recipient] == ["c@rcpt.test"]
+    assert await store.bodies([late.message.id]) == {}
+    assert await holds(store)
+    assert not (await accept(store, late)).duplicate
+
+
+async def test_a_call_with_more_time_outlives_one_with_less(store: port.Store, tmp_path: Path) -> None:
+    make = values.Maker()
+    with stalled(tmp_path):
+        patient = asyncio.create_task(
+            store.accept([make.submission("a@rcpt.test")], values.refuse, within_s=60)
+        )
+        await asyncio.sleep(0)
+        with pytest.raises(errors.StoreBusy):
+            await store.accept([make.submission("b@rcpt.test")], values.refuse, within_s=0.01)
+    [accepted] = await patient
+    assert accepted.states == (State.QUEUED,)
+
+
+async def test_a_write_that_has_begun_is_waited_for(store: port.Store) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(submission: messages.Submission, position: int, entry: suppressions.Suppression) -> events.Event:
+        begun.set()
+        go_on.wait(10)
+        return values.refuse(submission, position, entry)
+
+    await store.suppress([suppressions.Suppression(suppressions.Kind.ADDRESS, "x@rcpt.test")], "me")
+    make = values.Maker()
+    first = asyncio.create_task(store.accept([make.submission("x@rcpt.test")], slow, within_s=0.01))
+    await asyncio.to_thread(begun.wait, 10)
+    with pytest.raises(errors.StoreBusy):
+        await store.accept([make.submission("a@rcpt.test")], values.refuse, within_s=0.05)
+    assert not first.done()
+    go_on.set()
+    [accepted] = await first
+    assert accepted.states == (State.REJECTED,)
+    assert await holds(store)
+
+
+async def test_a_call_on_the_edge_of_its_time_is_done_or_not_but_never_both(
+    store: port.Store, tmp_path: Path
+) -> None:
+    make = values.Maker()
+    with stalled(tmp_path):
+        calls = [
+            asyncio.create_task(store.accept([make.submission(to)], values.refuse, within_s=n / 20_000))
+            for n, to in enumerate(values.numbered("u", 300))
+        ]
+        with pytest.raises(errors.StoreBusy):
+            await calls[0]
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    told = {answer[0].message for answer in answers if isinstance(answer, list)}
+    assert all(isinstance(answer, list | errors.StoreBusy) for answer in answers)
+    assert {e.message for e in await values.every_event(store)} == told
+    assert await holds(store)
 
 
 async def test_large_bodies_keep_their_parts_in_order_until_the_end(store: port.Store) -> None:

@@ -113,6 +113,7 @@ class Worker:
                 provider=self.fixed_provider,
                 node=self.node,
                 lifetime_s=int(self.settings.policy.lifetime_s),
+                accept_timeout_s=self.settings.ingest.accept_timeout_s,
             )
         )
 

@@ -2,8 +2,9 @@
 
 Guarantees: an outcome is told only after the store has confirmed the commit that holds body, envelope, every
 recipient's row and all events (faults.md P1); when it cannot confirm, the outcome is ``451 4.3.0`` and nothing is taken
-as done (P2). All messages of one turn of the loop share one call; several calls may be under way. One Source per
-message, by weighted rotation. Fails with a Refusal. Not here: what a client may say (``conversation``), what is suppressed (the store asks
+as done (P2); when it does not begin in time, the message is taken back and the outcome is ``451 4.3.2`` (P4). All
+messages of one turn of the loop share one call; several calls may be under way. One Source per message, by weighted
+rotation. Fails with a Refusal. Not here: what a client may say (``conversation``), what is suppressed (the store asks
 ``policy.admit`` inside its transaction), delivery (``offer`` only hints).
 """
 
@@ -94,6 +95,7 @@ class Parts(msgspec.Struct, frozen=True):
 
     tasks: lives as long as the worker. provider: where the operator has fixed the way, its Provider, else empty.
     offer: tells delivery of what was just committed. lifetime_s: of messages for which nobody says another.
+    accept_timeout_s: for the store to begin with a write.
     """
 
     store: port.Store
@@ -106,6 +108,7 @@ class Parts(msgspec.Struct, frozen=True):
     provider: Callable[[str, directories.Source], str] | None = None
     node: int = 0
     lifetime_s: int = 72 * 3600
+    accept_timeout_s: float = 20.0
 
 
 class Acceptor:
@@ -173,9 +176,11 @@ class Acceptor:
                 if number % SLICE == SLICE - 1:
                     await asyncio.sleep(0)
                 built.append(await self._build_whole(draft))
-            accepted = await self._p.store.accept(built, admit.refused_event, idempotency=idempotency)
-        except errors.StoreUnhealthy:
-            raise unhealthy() from None
+            accepted = await self._p.store.accept(
+                built, admit.refused_event, idempotency=idempotency, within_s=self._p.accept_timeout_s
+            )
+        except (errors.StoreUnhealthy, errors.StoreBusy) as error:
+            raise refusal.not_taken(error) from None
         for submission, answer in zip(built, accepted, strict=True):
             self._offer(submission, answer)
         return accepted
@@ -217,28 +222,34 @@ class Acceptor:
     async def _submit_slowly(self, draft: Draft, rest: Rest, done: Done) -> None:
         """As ``submit``, where a recipient's place has to be asked for first."""
         try:
-            found = [await self._places.find(a.domain, draft.source) for a in draft.envelope.recipients]
-        except errors.StoreUnhealthy:
-            done(unhealthy())
+            found = await self._find(draft)
+        except (errors.StoreUnhealthy, errors.StoreBusy) as error:
+            done(refusal.not_taken(error))
         else:
             self._ask(draft, rest, found, done)
+
+    async def _find(self, draft: Draft) -> list[places.Place]:
+        domains = [address.domain for address in draft.envelope.recipients]
+        return await self._places.find_all(domains, draft.source, self._p.accept_timeout_s)
 
     async def _put(
         self, draft: Draft, number: int, part: bytes, done: Callable[[refusal.Refusal | None], None]
     ) -> None:
         try:
-            await self._p.store.put_parts(draft.id, number, [part])
-        except errors.StoreUnhealthy:
-            done(unhealthy())
+            await self._p.store.put_parts(draft.id, number, [part], within_s=self._p.accept_timeout_s)
+        except (errors.StoreUnhealthy, errors.StoreBusy) as error:
+            done(refusal.not_taken(error))
         else:
             done(None)
 
     async def _build_whole(self, draft: Draft) -> messages.Submission:
-        found = [await self._places.find(a.domain, draft.source) for a in draft.envelope.recipients]
+        found = await self._find(draft)
         body = draft.body
         tail = [body[at : at + port.PART_BYTES] for at in range(port.PART_BYTES, len(body), port.PART_BYTES)]
         for at in range(0, len(tail), PUT_PARTS):
-            await self._p.store.put_parts(draft.id, 1 + at, tail[at : at + PUT_PARTS])
+            await self._p.store.put_parts(
+                draft.id, 1 + at, tail[at : at + PUT_PARTS], within_s=self._p.accept_timeout_s
+            )
         rest = Rest(len(body), not body.isascii(), len(tail))
         if tail:
             draft = msgspec.structs.replace(draft, body=body[: port.PART_BYTES])
@@ -310,13 +321,13 @@ class Acceptor:
         self._gather.ask(submission, functools.partial(self._tell, submission, done))
 
     async def _write(self, batch: Sequence[messages.Submission]) -> Sequence[messages.Accepted]:
-        return await self._p.store.accept(batch, admit.refused_event)
+        return await self._p.store.accept(batch, admit.refused_event, within_s=self._p.accept_timeout_s)
 
     def _tell(
         self, submission: messages.Submission, done: Done, answer: messages.Accepted | Exception
     ) -> None:
         if isinstance(answer, Exception):
-            done(unhealthy())
+            done(refusal.not_taken(answer))
             return
         done(answer)
         self._offer(submission, answer)
@@ -329,11 +340,6 @@ class Acceptor:
         dues = [_due(submission.message, one) for one, state in pairs if state is events.State.QUEUED]
         if dues:
             self._p.offer(dues, None if submission.message.parts else (submission.body,))
-
-
-def unhealthy() -> refusal.Refusal:
-    """The store could not confirm: nothing was taken (faults.md P2)."""
-    return refusal.Refusal(451, "4.3.0", "store", "not available, try again later")
 
 
 def _check_from(envelope: Envelope, header: headers.Header) -> None:

@@ -262,7 +262,7 @@ class Conversation:
     def _on_dot(self, event: events.BodyEnd) -> None:
         opened, self._open = self._open, None
         if opened is None or opened.upload is None:
-            self._tell(accept.unhealthy())
+            self._tell(refusal.unhealthy())
         else:
             opened.upload.finish(eight_bit=event.eight_bit, done=self._tell)
 

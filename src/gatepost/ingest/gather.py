@@ -1,6 +1,7 @@
 """Many small wishes, one call: what one turn of the event loop brings is asked for together.
 
-Guarantees: no timer and no waiting; every wish is answered exactly once, by its callback, with an answer or with the
+Guarantees: no timer, and no waiting but for the end of the loop's turn, so whatever limits the call limits the wish
+(faults.md P4); every wish is answered exactly once, by its callback, with an answer or with the
 exception that the call ended in. Several calls may be under way at once. One task per call, none per wish.
 """
 

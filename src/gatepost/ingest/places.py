@@ -4,12 +4,14 @@ Guarantees: bounded memory; what is remembered is at most ``KEEP_S`` old. An old
 moves the rows when it learns the new one (design.md §1). Not here: finding a domain's MX (``gatepost.delivery.route``).
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from gatepost import clock as clocks
+from gatepost import errors
 from gatepost.model import directory as directories
 from gatepost.store import port
 
@@ -58,6 +60,19 @@ class Places:
         place = Place(provider, await self._lane(provider, source.id), self._clock.monotonic() + KEEP_S)
         _keep(self._places, (domain, source.id), place, MAX_DOMAINS)
         return place
+
+    async def find_all(
+        self, domains: Sequence[str], source: directories.Source, within_s: float
+    ) -> list[Place]:
+        """A place for each. Raises StoreBusy: a new lane waits for the store as a message does, but may be made late."""
+        known = [self.known(domain, source) for domain in domains]
+        if None not in known:
+            return [place for place in known if place is not None]
+        try:
+            async with asyncio.timeout(within_s):
+                return [await self.find(domain, source) for domain in domains]
+        except TimeoutError:
+            raise errors.StoreBusy("the store did not make a lane in time") from None
 
     async def _lane(self, provider: str, source: int) -> int:
         found = self._lanes.get((provider, source))

@@ -19,3 +19,15 @@ class Refusal(errors.BadInput):
 def malformed(place: str, problem: str) -> Refusal:
     """Something is written wrongly: 550 5.6.0 (RFC 3463 §3.7), HTTP 422."""
     return Refusal(550, "5.6.0", place, problem)
+
+
+def unhealthy() -> Refusal:
+    """The store could not confirm: nothing was taken (faults.md P2)."""
+    return Refusal(451, "4.3.0", "store", "not available, try again later")
+
+
+def not_taken(error: Exception) -> Refusal:
+    """What to say when a call to the store came to nothing. Busy: it is well, but too much was before us (P4)."""
+    if isinstance(error, errors.StoreBusy):
+        return Refusal(451, "4.3.2", "store", "busy, try again later")
+    return unhealthy()

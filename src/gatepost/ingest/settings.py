@@ -77,6 +77,7 @@ class IngestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_free: the share of the volume that stays free; below it, ``452 4.3.1``. command_timeout_s: for one whole
     command, from the reply before it (RFC 5321 §4.5.3.2.7). data_timeout_s: the same before and in DATA, but a
     body that comes at min_data_rate bytes a second may take longer. auth_failures: before a connection is closed.
+    accept_timeout_s: for the store to begin with a message; past it ``451 4.3.2`` (P4).
     """
 
     max_size: int = 50 * MIB
@@ -89,6 +90,7 @@ class IngestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_timeout_s: float = 180.0
     min_data_rate: int = 500
     auth_failures: int = 10
+    accept_timeout_s: float = 20.0
     shutdown_timeout_s: float = 30.0
 
 
@@ -177,6 +179,7 @@ def check_ingest(settings: IngestSettings) -> None:
     _at_least(settings.data_timeout_s, 1, "ingest.data_timeout_s")
     _at_least(settings.min_data_rate, 0, "ingest.min_data_rate")
     _at_least(settings.auth_failures, 1, "ingest.auth_failures")
+    _at_least(settings.accept_timeout_s, 0.1, "ingest.accept_timeout_s")
     if not 1 <= settings.max_recipients <= MAX_RECIPIENTS:
         raise errors.BadInput("ingest.max_recipients", f"is not in 1…{MAX_RECIPIENTS}")
     if not 0 <= settings.min_free < 1:

@@ -55,7 +55,7 @@ class Upload:
             self._put(self._draft, self._take())
         if self._draft is None:
             self._end = None
-            done(self._refusal or accept.unhealthy())
+            done(self._refusal or refusal.unhealthy())
         self._settle()
 
     def _begin(self) -> accept.Draft | None:

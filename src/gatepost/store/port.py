@@ -2,10 +2,13 @@
 
 Guarantees of every verb: batches go in and come out in order; a returned write is committed and fsynced; a raised
 ``StoreUnhealthy`` means that nothing of that call may be taken as done, and that the handle is closed for good.
+A call with ``within_s`` whose write has not begun when that time is over is taken back: it raises ``StoreBusy``, nothing
+of it is or will be written, and the handle goes on. A write that has begun is waited for, however long it takes.
 Reads see committed data only, and hold no snapshot longer than the call.
 Not here: what to decide (callers pass pure functions), and SQL (``store/sql``).
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -97,6 +100,7 @@ class Store(Protocol):
         refuse: Refuse,
         *,
         idempotency: messages.Idempotency | None = None,
+        within_s: float = math.inf,
     ) -> list[messages.Accepted]:
         """Write messages, bodies, open rows, events, counters and ledger in one transaction.
 
@@ -104,12 +108,17 @@ class Store(Protocol):
         event of ``refuse(submission, position, entry)`` takes the place of its ``queued`` event and no row is written.
         A message none of whose recipients is left keeps no body. Idempotent by message id. With ``idempotency`` the
         call is one request of one Bridge: a repeat of key and digest returns the kept answers and writes nothing;
-        a repeat of the key with another digest raises BadInput("Idempotency-Key", …). Kept 24 h.
+        a repeat of the key with another digest raises BadInput("Idempotency-Key", …). Kept 24 h. Raises StoreBusy.
         """
         ...
 
-    async def put_parts(self, message: int, first: int, parts: Sequence[bytes]) -> None:
-        """Commit body parts (numbered from ``first`` ≥ 1, each ≤ PART_BYTES) before their message row; orphans are swept."""
+    async def put_parts(
+        self, message: int, first: int, parts: Sequence[bytes], *, within_s: float = math.inf
+    ) -> None:
+        """Commit body parts (numbered from ``first`` ≥ 1, each ≤ PART_BYTES) before their message row; orphans are swept.
+
+        Raises StoreBusy.
+        """
         ...
 
     async def settle(

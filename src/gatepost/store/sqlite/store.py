@@ -7,6 +7,7 @@ connection, which costs less than any hand-over. Fails with StoreUnhealthy and s
 import asyncio
 import concurrent.futures
 import fcntl
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -91,20 +92,23 @@ class SqliteStore:
         refuse: port.Refuse,
         *,
         idempotency: messages.Idempotency | None = None,
+        within_s: float = math.inf,
     ) -> list[messages.Accepted]:
         """See the port."""
         return await self._write(
-            len(submissions), lambda tx: accepting.accept(tx, submissions, refuse, idempotency)
+            len(submissions), lambda tx: accepting.accept(tx, submissions, refuse, idempotency), within_s
         )
 
-    async def put_parts(self, message: int, first: int, parts: Sequence[bytes]) -> None:
+    async def put_parts(
+        self, message: int, first: int, parts: Sequence[bytes], *, within_s: float = math.inf
+    ) -> None:
         """See the port."""
 
         def run(tx: transactions.Transaction) -> None:
             for number, part in enumerate(parts, first):
                 tx.add_row("insert_parts", (message, number, part))
 
-        await self._write(len(parts) * 10, run)
+        await self._write(len(parts) * 10, run, within_s)
 
     async def settle(
         self, batch: Sequence[results.Result], decide: port.Decide
@@ -264,8 +268,10 @@ class SqliteStore:
 
     # --- inside
 
-    async def _write(self, weight: int, run: Callable[[transactions.Transaction], T]) -> T:
-        return await self._writer.submit(writer.Job(weight, run))
+    async def _write(
+        self, weight: int, run: Callable[[transactions.Transaction], T], within_s: float = math.inf
+    ) -> T:
+        return await self._writer.submit(writer.Job(weight, run, within_s))
 
     async def _scan(self, read: Callable[[reading.Reader], T]) -> T:
         def run() -> T:

@@ -3,7 +3,8 @@
 Guarantees: an answer is given only after the commit's sync returned; while one commit runs, what comes in gathers for the
 next (no timers), at most ``GROUP`` messages or results at a time; a file lock is taken before ``BEGIN IMMEDIATE``, so
 processes queue instead of sleeping in SQLite's busy handler. A job that fails alone harms no other: the group is
-rolled back and done again one by one. When a write cannot be confirmed the handle is closed for good, and every job
+rolled back and done again one by one. A job whose time is over before a group has taken it is taken back whole and
+fails with StoreBusy; one that was taken is waited for, and a lock decides which of the two it is (P4). When a write cannot be confirmed the handle is closed for good, and every job
 waiting fails with StoreUnhealthy; a sync is never tried twice (faults.md P2).
 Not here: what a job writes.
 """
@@ -11,6 +12,7 @@ Not here: what a job writes.
 import asyncio
 import collections
 import fcntl
+import math
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -37,12 +39,19 @@ _FATAL = (
 
 
 class Job(Generic[T]):
-    """Something to write. ``run`` is called inside the transaction, perhaps again after a roll-back."""
+    """Something to write. ``run`` is called inside the transaction, perhaps again after a roll-back.
 
-    def __init__(self, weight: int, run: Callable[[transaction.Transaction], T]) -> None:
+    within_s: how long it may wait for its group.
+    """
+
+    def __init__(
+        self, weight: int, run: Callable[[transaction.Transaction], T], within_s: float = math.inf
+    ) -> None:
+        loop = asyncio.get_running_loop()
         self.weight = weight
         self.run = run
-        self.answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.until = loop.time() + within_s
+        self.answer: asyncio.Future[T] = loop.create_future()
         self.result: T | None = None
         self.error: Exception | None = None
 
@@ -62,7 +71,10 @@ class Writer:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._waiting: collections.deque[Job[object]] = collections.deque()
+        self._taking = threading.Lock()  # held by whoever changes ``_waiting``
         self._wake = threading.Semaphore(0)
+        self._watch: asyncio.TimerHandle | None = None
+        self._watch_at = math.inf  # when the one timer looks for jobs whose time is over
         self._closing = False
         self._broken = ""
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -70,11 +82,16 @@ class Writer:
 
     def submit(self, job: Job[T]) -> asyncio.Future[T]:
         """Hand a job in. Its future gives what ``run`` gave, once it is committed."""
-        if self._closing or self._broken:
+        with self._taking:
+            taken = not (self._closing or self._broken)
+            if taken:
+                self._waiting.append(job)  # type: ignore[arg-type]
+        if not taken:
             job.answer.set_exception(errors.StoreUnhealthy(self._broken or "the store is closed"))
             return job.answer
-        self._waiting.append(job)  # type: ignore[arg-type]
         self._wake.release()
+        if job.until < self._watch_at:
+            self._watch_until(job.until)
         return job.answer
 
     async def close(self) -> None:
@@ -82,6 +99,29 @@ class Writer:
         self._closing = True
         self._wake.release()
         await asyncio.to_thread(self._thread.join)
+        self._watch_until(math.inf)
+
+    def _watch_until(self, at: float) -> None:
+        """Set the one timer again: it moves when it fires, or for a job with less time, never for each job."""
+        if self._watch is not None:
+            self._watch.cancel()
+        self._watch_at = at
+        self._watch = self._loop.call_at(at, self._take_back) if at < math.inf else None
+
+    def _take_back(self) -> None:
+        """Fail what no group has taken in its time; nothing of it was written, and nothing of it will be."""
+        now = self._loop.time()
+        with self._taking:
+            late = [job for job in self._waiting if job.until <= now]
+            if late:
+                left = [job for job in self._waiting if job.until > now]
+                self._waiting.clear()
+                self._waiting.extend(left)
+            following = min((job.until for job in self._waiting), default=math.inf)
+        self._watch_until(following)
+        for job in late:
+            if not job.answer.done():
+                job.answer.set_exception(errors.StoreBusy("the store did not begin with a write in time"))
 
     # --- in the thread
 
@@ -95,9 +135,8 @@ class Writer:
         tx = transaction.Transaction(db, self._number)
         while not self._broken:
             self._wake.acquire()
-            group = self._take()
-            if group:
-                self._do(tx, lock, group)
+            if self._waiting:
+                self._do(tx, lock)
             elif self._closing:
                 break
         db.close()
@@ -106,20 +145,25 @@ class Writer:
     def _take(self) -> list[Job[object]]:
         group: list[Job[object]] = []
         weight = 0
-        while self._waiting and weight < GROUP:
-            job = self._waiting.popleft()
-            group.append(job)
-            weight += job.weight
-            if len(group) > 1:
-                self._wake.acquire(blocking=False)
-        if self._waiting:
-            self._wake.release()
+        with self._taking:
+            while self._waiting and weight < GROUP:
+                job = self._waiting.popleft()
+                group.append(job)
+                weight += job.weight
+                if len(group) > 1:
+                    self._wake.acquire(blocking=False)
+            if self._waiting:
+                self._wake.release()
         return group
 
-    def _do(self, tx: transaction.Transaction, lock: int, group: list[Job[object]]) -> None:
+    def _do(self, tx: transaction.Transaction, lock: int) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        group: list[Job[object]] = []
         try:
-            if not self._together(tx, group):
+            group = (
+                self._take()
+            )  # only under the lock: what waits for another process can still be taken back
+            if group and not self._together(tx, group):
                 for job in group:
                     self._alone(tx, job)
         except _FATAL as error:
@@ -162,9 +206,10 @@ class Writer:
             return  # the loop is gone, and with it everybody who waited
 
     def _break(self, error: Exception, group: list[Job[object]]) -> None:
-        self._broken = f"a write could not be confirmed: {error}"
-        left = [*group, *self._waiting]
-        self._waiting.clear()
+        with self._taking:
+            self._broken = f"a write could not be confirmed: {error}"
+            left = [*group, *self._waiting]
+            self._waiting.clear()
         for job in left:
             job.error = errors.StoreUnhealthy(self._broken)
         self._tell(left)

@@ -265,7 +265,7 @@ def clients(tasks: asyncio.TaskGroup, count: int) -> list[Client]:
         pepper=b"",
         clock=clock,
         failures=failures.Failures(clock, 1.0),
-        free_space=lambda: True,
+        shortage=lambda: None,
         settings=ingest_settings.IngestSettings(),
     )
     terms = connection.Terms(shared, SERVER, None, implicit=False, tasks=tasks)
@@ -274,7 +274,7 @@ def clients(tasks: asyncio.TaskGroup, count: int) -> list[Client]:
             connection.Connection(
                 terms,
                 lambda ip: books.Grant(1),  # noqa: ARG005 - every client is the Bridge
-                lambda made: True,  # noqa: ARG005 - no cap
+                lambda made: b"",  # noqa: ARG005 - no cap
                 lambda made: None,  # noqa: ARG005 - nobody counts
             )
         )

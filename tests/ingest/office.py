@@ -18,6 +18,7 @@ from gatepost import errors
 from gatepost.ingest import accept, conversation, credentials, failures, gather, http, listener
 from gatepost.ingest import book as books
 from gatepost.ingest import settings as ingest_settings
+from gatepost.ingest import shortage as shortages
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import ids
@@ -90,7 +91,7 @@ class Office:
         self.got = asyncio.Event()
         self.bodies: dict[int, tuple[bytes, ...] | None] = {}
         self.listeners: list[listener.Listener] = []
-        self.room = True
+        self.short: shortages.Shortage | None = None
         self.ready = True
         valve = cast("port.Store", self.valve)
         clock = clocks.SystemClock()
@@ -116,7 +117,7 @@ class Office:
             pepper=PEPPER,
             clock=clock,
             failures=failures.Failures(clock, 0.01),
-            free_space=lambda: self.room,
+            shortage=lambda: self.short,
             settings=settings,
         )
         self.app = http.App(
@@ -125,7 +126,7 @@ class Office:
                 shelf=self.shelf,
                 pepper=PEPPER,
                 settings=settings,
-                free_space=lambda: self.room,
+                shortage=lambda: self.short,
                 ready=lambda: self.ready,
             )
         )

@@ -13,6 +13,7 @@ import pytest
 from tests.ingest import office as offices
 
 from gatepost.ingest import serve
+from gatepost.ingest import shortage as shortages
 from gatepost.model import event as events
 from gatepost.model import ids
 from gatepost.model import suppression as suppressions
@@ -298,10 +299,20 @@ async def test_paths_and_methods(wire: Web) -> None:
     assert int(answer.headers["retry-after"]) > 0
 
 
+async def test_little_memory_is_a_503_and_not_ready(wire: Web) -> None:
+    wire.office.short = shortages.Shortage.MEMORY
+    answer = await wire.ask(ONE)
+    assert answer.status == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert (await wire.ask(b"", method="GET", path="/ready")).status == 503
+    wire.office.short = None
+    assert (await wire.ask(ONE)).status == 202
+
+
 async def test_little_space_is_a_507_and_an_unwell_store_a_503(web: Direct) -> None:
-    web.office.room = False
+    web.office.short = shortages.Shortage.SPACE
     assert (await web.ask(ONE)).status == 507
-    web.office.room = True
+    web.office.short = None
     web.office.valve.sick = True
     answer = await web.ask(ONE)
     assert answer.status == 503

@@ -1,6 +1,7 @@
 """The small parts of submission: who is known, what is remembered, what is asked together."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -9,7 +10,7 @@ import pytest
 
 from gatepost import clock as clocks
 from gatepost import errors
-from gatepost.ingest import book, credentials, failures, gather, places, space
+from gatepost.ingest import book, credentials, failures, gather, places, shortage, space
 from gatepost.model import directory as directories
 from gatepost.store import port
 
@@ -113,19 +114,34 @@ def test_wrong_passwords_are_answered_later_and_later_by_address() -> None:
     assert counted.add("192.0.2.1") == 0
 
 
-def test_space_is_asked_for_once_a_second() -> None:
+def test_a_shortage_is_looked_for_once_a_second() -> None:
     clock = clocks.FakeClock()
-    answers = [True, False]
-    room = space.Space(lambda: answers.pop(0), clock)
-    assert [room(), room()] == [True, True]
+    answers = [None, shortage.Shortage.MEMORY, None]
+    short = shortage.Watch(lambda: answers.pop(0), clock)
+    assert [short(), short()] == [None, None]
     clock.advance(1.0)
-    assert not room()
+    assert short() is shortage.Shortage.MEMORY
+    clock.advance(1.0)
+    assert short() is None
 
 
 def test_room_is_measured_on_the_volume(tmp_path: Path) -> None:
     assert space.has_room(str(tmp_path), 0.0, 1)
     assert not space.has_room(str(tmp_path), 0.999999, 1)
     assert not space.has_room(str(tmp_path), 0.0, 2**62)
+
+
+@pytest.mark.parametrize(
+    ("inodes", "free_inodes", "fits"),
+    [
+        pytest.param(1000, 100, True, id="enough"),
+        pytest.param(1000, 99, False, id="too-few"),
+        pytest.param(0, 0, True, id="made-as-needed"),
+    ],
+)
+def test_room_is_inodes_too(inodes: int, free_inodes: int, fits: bool) -> None:
+    volume = os.statvfs_result((4096, 4096, 1000, 500, 500, inodes, free_inodes, free_inodes, 0, 255))
+    assert space.fits(volume, 0.10, 4096) is fits
 
 
 class Providers:

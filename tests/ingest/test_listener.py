@@ -14,6 +14,7 @@ from tests.ingest import office as offices
 
 from gatepost.ingest import credentials
 from gatepost.ingest import settings as ingest_settings
+from gatepost.ingest import shortage as shortages
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import suppression as suppressions
@@ -237,11 +238,24 @@ async def test_a_recipient_given_twice_is_one_recipient(office: offices.Office) 
 
 async def test_little_space_refuses_at_mail_and_the_session_goes_on(office: offices.Office) -> None:
     _, number = await office.listen(OPEN)
-    office.room = False
+    office.short = shortages.Shortage.SPACE
     async with offices.dial(number) as client:
         await greeted(client)
         assert (await client.say(b"MAIL FROM:<a@shop.example>")).startswith(b"452 4.3.1 ")
-        office.room = True
+        office.short = None
+        assert (await submit(client, b"ann@x.example")).startswith(b"250 ")
+
+
+async def test_little_memory_refuses_at_connect_and_at_mail_until_it_is_over(office: offices.Office) -> None:
+    _, number = await office.listen(OPEN)
+    async with offices.dial(number) as client:
+        await greeted(client)
+        office.short = shortages.Shortage.MEMORY
+        assert (await client.say(b"MAIL FROM:<a@shop.example>")).startswith(b"451 4.3.2 ")
+        async with offices.dial(number) as another:
+            assert (await another.reply()).startswith(b"421 4.3.2 Too little memory")
+            assert await another.ended()
+        office.short = None
         assert (await submit(client, b"ann@x.example")).startswith(b"250 ")
 
 

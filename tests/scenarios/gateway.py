@@ -52,6 +52,7 @@ address = "127.0.0.1:{http}"
 json = false
 [ingest]
 min_free = 0.0
+max_memory = 1.0
 [delivery]
 allow_networks = ["127.0.0.0/8"]
 sweep_s = 0.3

@@ -41,6 +41,7 @@ sweep_s = 0.3
 reply_timeout_s = 5.0
 [ingest]
 min_free = 0.0
+max_memory = 1.0
 [policy]
 time_scale = {scale}
 [log]

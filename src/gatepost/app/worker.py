@@ -19,9 +19,10 @@ from gatepost import log as logs
 from gatepost.app import compose, link, whispers
 from gatepost.delivery import opener, parts, route
 from gatepost.delivery import worker as deliverers
-from gatepost.ingest import accept, conversation, failures, gather, http, listener, serve, space
+from gatepost.ingest import accept, conversation, failures, gather, http, listener, memory, serve, space
 from gatepost.ingest import book as books
 from gatepost.ingest import settings as ingest_settings
+from gatepost.ingest import shortage as shortages
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import ids
@@ -46,6 +47,7 @@ class Worker:
         self.node = 0
         self.stopping = asyncio.Event()
         self.ready = False
+        self.memory = memory.Memory()
         servers = (self.settings.dns.server,) if self.settings.dns.server else ()
         self.resolver = resolver.Resolver(servers, clock=self.clock, shuffle=random.shuffle)
         self.router = route.Router(self.resolver, self.settings.route, self.settings.delivery)
@@ -117,10 +119,14 @@ class Worker:
             )
         )
 
-    def free_space(self) -> bool:
-        """Whether the volume has more room than the share that stays free."""
+    def shortage(self) -> shortages.Shortage | None:
+        """What there is less of than the settings want."""
         limits = self.settings.ingest
-        return space.has_room(self.settings.data_dir, limits.min_free, limits.max_size)
+        if self.memory.share() > limits.max_memory:
+            return shortages.Shortage.MEMORY
+        if not space.has_room(self.settings.data_dir, limits.min_free, limits.max_size):
+            return shortages.Shortage.SPACE
+        return None
 
     def context(self) -> ssl.SSLContext | None:
         """The listeners' certificate, if there is one."""
@@ -138,7 +144,7 @@ class _Taking:
         self._tasks = tasks
         self._context = worker.context()
         acceptor = worker.acceptor(tasks, offer)
-        free_space = space.Space(worker.free_space, worker.clock)
+        short = shortages.Watch(worker.shortage, worker.clock)
         secret = compose.pepper(settings)
         self._noting: gather.Gather[events.Event, None] = gather.Gather(self._note, tasks)
         self._parts = conversation.Parts(
@@ -150,7 +156,7 @@ class _Taking:
             pepper=secret,
             clock=worker.clock,
             failures=failures.Failures(worker.clock, 1.0),
-            free_space=free_space,
+            shortage=short,
             settings=settings.ingest,
         )
         self._app = http.App(
@@ -159,7 +165,7 @@ class _Taking:
                 shelf=worker.shelf,
                 pepper=secret,
                 settings=settings.ingest,
-                free_space=free_space,
+                shortage=short,
                 ready=lambda: worker.ready,
             )
         )

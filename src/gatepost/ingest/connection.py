@@ -17,7 +17,7 @@ from gatepost import errors
 from gatepost.ingest import book as books
 from gatepost.ingest import conversation
 from gatepost.net import connect, deadlines
-from gatepost.smtp import events, replies, states
+from gatepost.smtp import events, states
 from gatepost.smtp import server as servers
 
 HANDSHAKE_S = 30.0
@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
         self,
         terms: Terms,
         grant: Callable[[str], books.Grant | None],
-        admit: Callable[["Connection"], bool],
+        admit: Callable[["Connection"], bytes],
         on_lost: Callable[["Connection"], None],
     ) -> None:
         self._terms = terms
@@ -87,8 +87,9 @@ class Connection(asyncio.Protocol):
             return
         peer = transport.get_extra_info("peername")
         self.ip = str(peer[0]).removeprefix("::ffff:") if peer else ""
-        if not self._admit(self):
-            self._write(replies.build(421, "4.3.2", "Too many connections, try again later"))
+        refused = self._admit(self)
+        if refused:
+            self._write(refused)
             self._close()
             return
         grant = self._grant(self.ip)

@@ -8,7 +8,7 @@ Fails with replies. Not here: bytes, deadlines and TLS (``connection``), the ord
 
 import functools
 from collections.abc import Callable
-from typing import Protocol, assert_never
+from typing import Final, Protocol, assert_never
 
 import msgspec
 
@@ -17,6 +17,7 @@ from gatepost import log as logs
 from gatepost.ingest import accept, failures, gather, refusal, upload
 from gatepost.ingest import book as books
 from gatepost.ingest import settings as ingest_settings
+from gatepost.ingest import shortage as shortages
 from gatepost.model import address as addresses
 from gatepost.model import directory as directories
 from gatepost.model import event as model_events
@@ -30,7 +31,10 @@ from gatepost.smtp import events, replies
 from gatepost.smtp import server as servers
 from gatepost.store import port
 
-NO_SPACE = replies.build(452, "4.3.1", "Insufficient storage, try again later")
+SHORT: Final = {
+    shortages.Shortage.MEMORY: replies.build(451, "4.3.2", "Too little memory is left, try again later"),
+    shortages.Shortage.SPACE: replies.build(452, "4.3.1", "Insufficient storage, try again later"),
+}
 NOT_ALLOWED = replies.build(550, "5.7.1", f"MAIL FROM: {accept.NOT_ALLOWED}")
 REVOKED = replies.build(421, "4.7.0", "The credentials of this session are no longer valid")
 TOO_MANY_FAILURES = replies.build(421, "4.7.0", "Too many failed logins")
@@ -59,7 +63,7 @@ class Parts(msgspec.Struct, frozen=True):
     pepper: bytes
     clock: clocks.Clock
     failures: failures.Failures
-    free_space: Callable[[], bool]
+    shortage: Callable[[], shortages.Shortage | None]
     settings: ingest_settings.IngestSettings
 
 
@@ -176,8 +180,8 @@ class Conversation:
         sending = self._p.shelf.book().granted(self._grant) if self._grant else None
         if sending is None:
             self._session.refuse(REVOKED)
-        elif not self._p.free_space():
-            self._session.refuse(NO_SPACE)
+        elif (short := self._p.shortage()) is not None:
+            self._session.refuse(SHORT[short])
         elif event.sender and not admit.sender_allowed(event.sender.domain, sending.domains):
             self._session.refuse(NOT_ALLOWED)
         else:

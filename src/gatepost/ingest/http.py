@@ -16,6 +16,7 @@ from gatepost import log as logs
 from gatepost.ingest import accept, problem, request
 from gatepost.ingest import book as books
 from gatepost.ingest import settings as ingest_settings
+from gatepost.ingest import shortage as shortages
 
 Event = MutableMapping[str, object]
 Scope = MutableMapping[str, object]
@@ -24,13 +25,13 @@ Send = Callable[[Event], Awaitable[None]]
 
 
 class Parts(msgspec.Struct, frozen=True):
-    """What an App is made of. ready: whether the worker takes mail now. free_space: whether the disk has room."""
+    """What an App is made of. ready: whether the worker takes mail now. shortage: what it is too short of, if anything."""
 
     acceptor: accept.Acceptor
     shelf: books.Shelf
     pepper: bytes
     settings: ingest_settings.IngestSettings
-    free_space: Callable[[], bool]
+    shortage: Callable[[], shortages.Shortage | None]
     ready: Callable[[], bool]
 
 
@@ -87,7 +88,7 @@ class App:
                 return problem.plain(200, {"status": "live"})
             case "/ready":
                 _allow(head, "GET", "HEAD")
-                if not self._p.ready():
+                if not self._p.ready() or self._p.shortage() is shortages.Shortage.MEMORY:
                     raise problem.later(503, "this worker takes no mail now")
                 return problem.plain(200, {"status": "ready"})
             case _:
@@ -98,8 +99,7 @@ class App:
         length = self._check(head)
         if not self._p.ready():
             raise problem.later(503, "this worker is stopping")
-        if not self._p.free_space():
-            raise problem.later(507, "too little disk space is left", 60)
+        self._enough()
         bridge = sending.bridge.id
         self._share(bridge, length)
         self._room(length)
@@ -115,6 +115,15 @@ class App:
             raise problem.problem(408, "the body did not come in time") from None
         finally:
             self._release(bridge, len(body))
+
+    def _enough(self) -> None:
+        match self._p.shortage():
+            case shortages.Shortage.MEMORY:
+                raise problem.later(503, "too little memory is left")
+            case shortages.Shortage.SPACE:
+                raise problem.later(507, "too little disk space is left", 60)
+            case None:
+                return
 
     def _bridge(self, head: _Head) -> books.Sending:
         scheme, _, key = head.headers.get(b"authorization", b"").partition(b" ")

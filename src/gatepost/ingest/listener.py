@@ -1,6 +1,6 @@
 """A submission listener: who may connect, how many, and how it stops.
 
-Guarantees: above its caps a client hears ``421 4.3.2``, never silence (faults.md §1.6); a stop lets running DATA finish.
+Guarantees: above its caps, or with too little memory, a client hears ``421 4.3.2``, never silence (faults.md §1.6); a stop lets running DATA finish.
 Not here: the conversation.
 """
 
@@ -16,7 +16,12 @@ from gatepost import log as logs
 from gatepost.ingest import book as books
 from gatepost.ingest import connection, conversation
 from gatepost.ingest import settings as ingest_settings
+from gatepost.ingest import shortage as shortages
+from gatepost.smtp import replies
 from gatepost.smtp import server as servers
+
+_TOO_MANY = replies.build(421, "4.3.2", "Too many connections, try again later")
+_NO_MEMORY = replies.build(421, "4.3.2", "Too little memory is left, try again later")
 
 
 class Listener:
@@ -92,16 +97,19 @@ class Listener:
     def _make(self) -> connection.Connection:
         return connection.Connection(self._terms, self._grant, self._admit, self._lost)
 
-    def _admit(self, one: connection.Connection) -> bool:
+    def _admit(self, one: connection.Connection) -> bytes:
+        """Take it; if not, the reply that says why."""
         settings = self._settings
+        if self._parts.shortage() is shortages.Shortage.MEMORY:
+            return _NO_MEMORY
         if len(self._open) >= settings.max_connections or self._by_ip[one.ip] >= settings.per_ip_connections:
             logs.get("submission").warning(
                 "too many connections", listener=settings.name, ip=one.ip, open=len(self._open)
             )
-            return False
+            return _TOO_MANY
         self._open.add(one)
         self._by_ip[one.ip] += 1
-        return True
+        return b""
 
     def _lost(self, one: connection.Connection) -> None:
         if one in self._open:

@@ -74,7 +74,8 @@ class IngestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     max_size: bytes of one message. max_recipients: of one message. max_batch: messages in one HTTP request.
     max_request: bytes of one HTTP request. request_budget: bytes of HTTP requests in memory at once; above it 503.
-    min_free: the share of the volume that stays free; below it, ``452 4.3.1``. command_timeout_s: for one whole
+    min_free: the share of the volume that stays free; below it, ``452 4.3.1``. max_memory: the share of the memory that
+    may be in use (``memory``); above it, ``421 4.3.2`` and ``451 4.3.2``. command_timeout_s: for one whole
     command, from the reply before it (RFC 5321 §4.5.3.2.7). data_timeout_s: the same before and in DATA, but a
     body that comes at min_data_rate bytes a second may take longer. auth_failures: before a connection is closed.
     accept_timeout_s: for the store to begin with a message; past it ``451 4.3.2`` (P4).
@@ -86,6 +87,7 @@ class IngestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_request: int = 75 * MIB
     request_budget: int = 256 * MIB
     min_free: float = 0.10
+    max_memory: float = 0.75
     command_timeout_s: float = 300.0
     data_timeout_s: float = 180.0
     min_data_rate: int = 500
@@ -184,6 +186,8 @@ def check_ingest(settings: IngestSettings) -> None:
         raise errors.BadInput("ingest.max_recipients", f"is not in 1…{MAX_RECIPIENTS}")
     if not 0 <= settings.min_free < 1:
         raise errors.BadInput("ingest.min_free", "is not a share from 0 to below 1")
+    if not 0 < settings.max_memory <= 1:
+        raise errors.BadInput("ingest.max_memory", "is not a share from above 0 to 1")
 
 
 def _at_least(value: float, least: float, place: str) -> None:

@@ -256,15 +256,20 @@ def clients(tasks: asyncio.TaskGroup, count: int) -> list[Client]:
             hostname="mta.bench.test",
         )
     )
+
+    def note(event: events.Event) -> None:
+        """Nothing is refused."""
+        del event
+
     shared = conversation.Parts(
         acceptor=acceptor,
         store=store,
         standings=gather.Gather(store.standing, tasks),
-        note=lambda event: None,  # noqa: ARG005 - nothing is refused
+        note=note,
         shelf=shelf,
         pepper=b"",
         clock=clock,
-        failures=failures.Failures(clock, 1.0),
+        failures=failures.Failures(clock, 1.0, note),
         shortage=lambda: None,
         settings=ingest_settings.IngestSettings(),
     )

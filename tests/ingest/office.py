@@ -108,15 +108,20 @@ class Office:
             )
         )
         noting: gather.Gather[events.Event, None] = gather.Gather(self._note, tasks)
+
+        def note(event: events.Event) -> None:
+            noting.ask(event, lambda _: None)
+
+        counted = failures.Failures(clock, 0.01, note)
         self.parts = conversation.Parts(
             acceptor=self.acceptor,
             store=valve,
             standings=gather.Gather(valve.standing, tasks),
-            note=lambda event: noting.ask(event, lambda _: None),
+            note=note,
             shelf=self.shelf,
             pepper=PEPPER,
             clock=clock,
-            failures=failures.Failures(clock, 0.01),
+            failures=counted,
             shortage=lambda: self.short,
             settings=settings,
         )
@@ -125,6 +130,7 @@ class Office:
                 acceptor=self.acceptor,
                 shelf=self.shelf,
                 pepper=PEPPER,
+                failures=counted,
                 settings=settings,
                 shortage=lambda: self.short,
                 ready=lambda: self.ready,

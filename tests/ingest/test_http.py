@@ -299,6 +299,15 @@ async def test_paths_and_methods(wire: Web) -> None:
     assert int(answer.headers["retry-after"]) > 0
 
 
+async def test_a_wrong_key_stands_in_the_feed_without_the_key(web: Direct) -> None:
+    assert (await web.ask(ONE, headers={"Authorization": "Bearer gp_mistyped"})).status == 401
+    assert (await web.ask(ONE, headers={"Authorization": ""})).status == 401
+    assert (await web.ask(ONE)).status == 202
+    [event] = await web.office.found(events.State.LOGIN_FAILED)
+    assert event.peer_ip == "127.0.0.1"
+    assert "mistyped" not in repr(event)
+
+
 async def test_little_memory_is_a_503_and_not_ready(wire: Web) -> None:
     wire.office.short = shortages.Shortage.MEMORY
     answer = await wire.ask(ONE)

@@ -107,11 +107,11 @@ def test_secrets_are_long_and_different() -> None:
 
 def test_wrong_passwords_are_answered_later_and_later_by_address() -> None:
     clock = clocks.FakeClock()
-    counted = failures.Failures(clock, 0.5)
-    assert [counted.add("192.0.2.1") for _ in range(8)] == [0, 0, 0.5, 1, 2, 4, 8, 8]
-    assert counted.add("192.0.2.2") == 0
+    counted = failures.Failures(clock, 0.5, lambda _: None)
+    assert [counted.add("192.0.2.1", None) for _ in range(8)] == [0, 0, 0.5, 1, 2, 4, 8, 8]
+    assert counted.add("192.0.2.2", None) == 0
     clock.advance(failures.FORGET_S + 1)
-    assert counted.add("192.0.2.1") == 0
+    assert counted.add("192.0.2.1", None) == 0
 
 
 def test_a_shortage_is_looked_for_once_a_second() -> None:

@@ -154,6 +154,22 @@ async def test_wrong_credentials_sound_all_alike(office: offices.Office, name: b
         assert (await client.say(PLAIN)).startswith(b"235 ")
 
 
+@pytest.mark.parametrize(("name", "bridge"), [(b"shop", "shop"), (b"my-password", "")], ids=["known", "not"])
+async def test_a_failed_login_stands_in_the_feed_and_a_mistyped_name_does_not(
+    office: offices.Office, name: bytes, bridge: str
+) -> None:
+    _, number = await office.listen(LOGIN)
+    async with offices.dial(number) as client:
+        await greeted(client)
+        await client.say(b"AUTH PLAIN " + base64.b64encode(b"\0" + name + b"\0wrong"))
+        assert (await client.say(PLAIN)).startswith(b"235 ")
+        assert (await submit(client, b"ann@x.example")).startswith(b"250 ")
+    [event] = await office.found(events.State.LOGIN_FAILED)
+    assert event.bridge == (office.bridge().id if bridge else 0)
+    assert event.peer_ip == "127.0.0.1"
+    assert "my-password" not in repr(event)
+
+
 async def test_after_too_many_failures_the_connection_ends_and_others_still_get_in(tmp_path: Path) -> None:
     async with offices.opened(tmp_path, auth_failures=3) as office:
         _, number = await office.listen(LOGIN)

@@ -147,15 +147,16 @@ class _Taking:
         short = shortages.Watch(worker.shortage, worker.clock)
         secret = compose.pepper(settings)
         self._noting: gather.Gather[events.Event, None] = gather.Gather(self._note, tasks)
+        self.failures = failures.Failures(worker.clock, 1.0, self._noted)
         self._parts = conversation.Parts(
             acceptor=acceptor,
             store=worker.store,
             standings=gather.Gather(worker.store.standing, tasks),
-            note=lambda event: self._noting.ask(event, lambda _: None),
+            note=self._noted,
             shelf=worker.shelf,
             pepper=secret,
             clock=worker.clock,
-            failures=failures.Failures(worker.clock, 1.0),
+            failures=self.failures,
             shortage=short,
             settings=settings.ingest,
         )
@@ -164,6 +165,7 @@ class _Taking:
                 acceptor=acceptor,
                 shelf=worker.shelf,
                 pepper=secret,
+                failures=self.failures,
                 settings=settings.ingest,
                 shortage=short,
                 ready=lambda: worker.ready,
@@ -208,6 +210,9 @@ class _Taking:
     def connections(self) -> int:
         """Open ones, of all listeners."""
         return sum(one.connections for one in self._listeners)
+
+    def _noted(self, event: events.Event) -> None:
+        self._noting.ask(event, lambda _: None)
 
     async def _note(self, noted: Sequence[events.Event]) -> list[None]:
         await self._worker.store.note(noted)
@@ -271,6 +276,7 @@ async def _beat(worker: Worker, deliverer: deliverers.Deliverer, taking: _Taking
     while True:
         figures = {**deliverer.depth(), "clients": taking.connections}
         worker.line.send(link.Beat(ready=worker.ready, figures=figures))
+        taking.failures.tick()
         await asyncio.sleep(BEAT_S if worker.ready else 0.02)
 
 

@@ -151,7 +151,8 @@ class Conversation:
 
     def _on_auth(self, event: events.AuthGiven) -> None:
         name = event.authcid.decode("utf-8", "replace")
-        sending = self._p.shelf.book().by_password(name, event.password, self._p.pepper)
+        book = self._p.shelf.book()
+        sending = book.by_password(name, event.password, self._p.pepper)
         if sending is not None:
             self._grant = books.Grant(sending.bridge.id, sending.bridge.password_mac)
             self._logged_in = True
@@ -159,7 +160,8 @@ class Conversation:
             return
         self._failures += 1
         logs.get("submission").warning("a login failed", ip=self._line.ip, failures=self._failures)
-        delay = self._p.failures.add(self._line.ip)
+        meant = book.by_name(name)
+        delay = self._p.failures.add(self._line.ip, meant.bridge if meant else None)
         if delay:
             self._line.later(delay, self._refuse_auth_late)
         else:

@@ -13,7 +13,7 @@ from typing import cast
 import msgspec
 
 from gatepost import log as logs
-from gatepost.ingest import accept, problem, request
+from gatepost.ingest import accept, failures, problem, request
 from gatepost.ingest import book as books
 from gatepost.ingest import settings as ingest_settings
 from gatepost.ingest import shortage as shortages
@@ -30,6 +30,7 @@ class Parts(msgspec.Struct, frozen=True):
     acceptor: accept.Acceptor
     shelf: books.Shelf
     pepper: bytes
+    failures: failures.Failures
     settings: ingest_settings.IngestSettings
     shortage: Callable[[], shortages.Shortage | None]
     ready: Callable[[], bool]
@@ -131,6 +132,8 @@ class App:
             sending = self._p.shelf.book().by_key(key.strip(), self._p.pepper)
             if sending is not None:
                 return sending
+            self._p.failures.add_key(head.ip)
+            self._log.warning("a wrong API key", ip=head.ip)
         raise problem.problem(
             401, "an API key of a Bridge is needed", headers=((b"www-authenticate", b"Bearer"),)
         )

@@ -13,7 +13,7 @@ from gatepost.model import verdict as verdicts
 
 
 class State(enum.IntEnum):
-    """What an event says: six message states, then what happens to addresses, then the operator's actions."""
+    """What an event says: six message states, then what happens to addresses, to the Directory, and to its credentials."""
 
     RECEIVED = 1
     QUEUED = 2
@@ -26,6 +26,7 @@ class State(enum.IntEnum):
     SUPPRESSED = 9
     UNSUPPRESSED = 10
     CHANGED = 11
+    LOGIN_FAILED = 12
 
     @property
     def word(self) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import datetime as dt
 import smtplib
 import ssl
 from collections.abc import AsyncIterator
@@ -18,7 +17,6 @@ from gatepost.ingest import shortage as shortages
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import suppression as suppressions
-from gatepost.net import tls
 
 OPEN = ingest_settings.ListenerSettings(tls=ingest_settings.ListenerTls.NONE, bridge="shop")
 LOGIN = ingest_settings.ListenerSettings(tls=ingest_settings.ListenerTls.NONE, auth_without_tls=True)
@@ -30,16 +28,6 @@ PLAIN = b"AUTH PLAIN " + base64.b64encode(b"\0shop\0" + offices.PASSWORD.encode(
 async def office(tmp_path: Path) -> AsyncIterator[offices.Office]:
     async with offices.opened(tmp_path, command_timeout_s=1.0, data_timeout_s=1.0) as made:
         yield made
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    path = tmp_path_factory.mktemp("tls")
-    cert, key = tls.self_signed("gw.example", now=dt.datetime.now(dt.UTC), days=2)
-    (path / "cert.pem").write_bytes(cert)
-    (path / "key.pem").write_bytes(key)
-    context = tls.server_context(str(path / "cert.pem"), str(path / "key.pem"))
-    return context, tls.client_context(verify=False)
 
 
 async def greeted(client: offices.Client) -> None:

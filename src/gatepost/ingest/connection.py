@@ -1,7 +1,8 @@
 """One SMTP client's connection: an asyncio protocol around the session and its conversation.
 
 Guarantees: one write per group of replies; one deadline for a whole command (it moves with our replies, never with the
-client's bytes) and a minimum rate for a body, whatever trickles in (faults.md B09); plaintext sent behind STARTTLS is never read (C01); no task per message.
+client's bytes) and a minimum rate for a body, whatever trickles in (faults.md B09); plaintext sent behind STARTTLS is never
+read (C01); no task per message; a refusal that ends the session reaches a client that sends on (``linger``).
 Not here: what is answered (``conversation``), who may connect (``listener``).
 """
 
@@ -15,7 +16,7 @@ import msgspec
 
 from gatepost import errors
 from gatepost.ingest import book as books
-from gatepost.ingest import conversation
+from gatepost.ingest import conversation, linger
 from gatepost.net import connect, deadlines
 from gatepost.smtp import events, states
 from gatepost.smtp import server as servers
@@ -24,6 +25,18 @@ HANDSHAKE_S = 30.0
 _HIGH_WATER = 64 * 1024
 _NEED_DATA: Final = states.NEED_DATA
 _PAUSED: Final = states.PAUSED
+_SENDS_ON = frozenset(  # the client broke a rule, and has not heard of it yet
+    {
+        events.Reason.ERRORS,
+        events.Reason.JUNK,
+        events.Reason.EARLY_TALK,
+        events.Reason.PIPELINING,
+        events.Reason.BARE_NEWLINE,
+        events.Reason.NOT_SMTP,
+        events.Reason.OVERFLOW,
+        events.Reason.REFUSED,
+    }
+)
 
 
 class Phase(enum.Enum):
@@ -163,7 +176,9 @@ class Connection(asyncio.Protocol):
     def drain(self) -> None:
         """End it as soon as no message is on its way in (faults.md P20)."""
         self._ending = True
-        if not self.busy:
+        if self._talk is None:
+            self.abort()  # it lingers
+        elif not self.busy:
             self._session.shutdown()
             self._work()
 
@@ -188,7 +203,10 @@ class Connection(asyncio.Protocol):
         while event is not _NEED_DATA and event is not _PAUSED:
             if isinstance(event, events.Closing):
                 self._write(session.data_to_send())
-                self._close()
+                if event.reason in _SENDS_ON:
+                    self._linger(talk)
+                else:
+                    self._close()
                 return
             if isinstance(event, events.StartTlsWanted):
                 self._upgrade()
@@ -224,6 +242,17 @@ class Connection(asyncio.Protocol):
         self._unwatch()
         if self._transport is not None:
             self._transport.close()
+
+    def _linger(self, talk: conversation.Conversation) -> None:
+        """Our side is closed; the bytes that are on their way go nowhere, and nor does an answer that comes late."""
+        transport = self._transport
+        if transport is None or transport.is_closing() or self._half_closed:
+            self._close()
+            return
+        self._unwatch()
+        talk.lost()
+        self._talk = None
+        linger.Linger(transport, linger.Patience(self._terms.parts.settings.max_size), self.connection_lost)
 
     # --- TLS
 

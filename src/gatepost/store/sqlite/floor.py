@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import apsw
 
+from gatepost.model import address as addresses
 from gatepost.model import suppression as suppressions
 from gatepost.store.sqlite import names, rows
 
@@ -29,10 +30,12 @@ class Floor:
         hashes: dict[int, None] = {}
         seen: set[str] = set()
         for key, domain in looked_up:
-            pairs = suppressions.targets(key, domain)
-            for kind, target in pairs if domain not in seen else pairs[:1]:
-                hashes[suppressions.hash_of(kind, target)] = None
+            if domain in seen:
+                hashes[addresses.hash64(key)] = None
+                continue
             seen.add(domain)
+            for kind, target in suppressions.targets(key, domain):
+                hashes[suppressions.hash_of(kind, target)] = None
         for row in self._db.execute(self._select, (names.int64s(list(hashes)),)):
             self.add(rows.suppression_of(row))
 

@@ -89,7 +89,7 @@ UPDATE delivery SET
 FROM json_each(?) j
 WHERE delivery.id = j.value ->> 0;
 
--- insert_suppression
+-- rows: insert_suppression
 INSERT INTO suppression (hash, kind, target, scope, owner, list, standing, reason, category, rule, rule_version, reply,
   created_at, last_at, expires_at, delivery, event, account, bridge, incident, note)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);

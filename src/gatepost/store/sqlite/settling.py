@@ -50,6 +50,9 @@ class _Batch:
         if hashes:
             self.floor.load_addresses(hashes)
         self.changed: dict[str, fact_values.AddressRecord] = {}
+        self.entries: dict[
+            tuple[object, ...], tuple[suppressions.Suppression, int]
+        ] = {}  # to be written, by identity
         self.ended: list[_Open] = []
         self.moved: dict[int, list[object]] = {}
         self.epochs = self._epochs()
@@ -107,11 +110,14 @@ def _take(batch: _Batch, one: _Open, settlement: settlements.Settlement) -> None
         batch.changed[delivery.key] = settlement.address
     for entry in settlement.release:
         if batch.floor.remove(entry):
-            delete_entry(tx, entry)
+            _withdraw(batch, entry)
     for entry in settlement.suppress:
-        # The first event of a settlement is its cause; the entry names it for ever.
-        write_entry(tx, entry, seqs[0] if seqs else 0)
+        # What was read of an address is all that stands about it; of a domain nothing was read.
+        if batch.floor.remove(entry) or entry.kind is not suppressions.Kind.ADDRESS:
+            _withdraw(batch, entry)
         batch.floor.add(entry)
+        # The first event of a settlement is its cause; the entry names it for ever.
+        batch.entries[entry.identity] = (entry, seqs[0] if seqs else 0)
     if settlement.ending is not None:
         tx.add_ledger(delivery.bridge, _COLUMN[settlement.ending])
         batch.ended.append(one)
@@ -119,6 +125,12 @@ def _take(batch: _Batch, one: _Open, settlement: settlements.Settlement) -> None
         del batch.open[delivery.id]
     elif settlement.reschedule is not None:
         _move(batch, one, settlement.reschedule)
+
+
+def _withdraw(batch: _Batch, entry: suppressions.Suppression) -> None:
+    """Take an entry of that identity out of what is to be written, else out of the table."""
+    if batch.entries.pop(entry.identity, None) is None:
+        delete_entry(batch.tx, entry)
 
 
 def _move(batch: _Batch, one: _Open, to: settlements.Reschedule) -> None:
@@ -149,10 +161,14 @@ def _write(batch: _Batch) -> None:
     if batch.ended:
         tx.execute("delete_deliveries", names.int64s([one.delivery.id for one in batch.ended]))
         _drop_bodies(batch)
+    for entry, event in batch.entries.values():
+        tx.add_row("insert_suppression", rows.suppression_row(entry, event))
     if batch.moved:
         tx.execute("reschedule", msgspec.json.encode(list(batch.moved.values())).decode())
     for record in batch.changed.values():
         tx.add_row("put_addresses", rows.address_row(record))
+    if batch.entries:
+        tx.flush()  # the next job may be an acceptance, which reads them
 
 
 def _drop_bodies(batch: _Batch) -> None:
@@ -173,7 +189,8 @@ def _drop_bodies(batch: _Batch) -> None:
 def write_entry(tx: transactions.Transaction, entry: suppressions.Suppression, event: int) -> bool:
     """Write an entry in place of the one with its identity, if there is one. Whether there was none."""
     was_there = delete_entry(tx, entry)
-    tx.execute("insert_suppression", *rows.suppression_row(entry, event))
+    tx.add_row("insert_suppression", rows.suppression_row(entry, event))
+    tx.flush()
     return not was_there
 
 

@@ -31,6 +31,7 @@ class Transaction:
                 "insert_parts",
                 "insert_deliveries",
                 "put_addresses",
+                "insert_suppression",
                 "add_counters",
                 "add_ledger",
                 "assign_slots",

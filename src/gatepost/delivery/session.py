@@ -187,6 +187,8 @@ class Connection(asyncio.Protocol):
         client = self._client
         while True:
             event = client.next_event()
+            if event is smtp_client.NEED_DATA:
+                break
             match event:
                 case smtp_client.Signal() | smtp_client.Ended():
                     break
@@ -207,9 +209,13 @@ class Connection(asyncio.Protocol):
 
     def _flush(self) -> None:
         data = self._client.data_to_send()
-        if data and self._transport is not None and not self._transport.is_closing():
+        if not data or self._transport is None or self._transport.is_closing():
+            return
+        if len(data) == 1:
+            self._transport.write(data[0])
+        else:
             self._transport.writelines(data)
-            self._wait(self._times.dot_s if self._client.stage is replies.Stage.DOT else self._times.reply_s)
+        self._wait(self._times.dot_s if self._client.stage is replies.Stage.DOT else self._times.reply_s)
 
     def _pause(self) -> None:
         """No byte of the handshake may reach the client session."""

@@ -110,7 +110,8 @@ class ReplyBuffer:
 
     def __len__(self) -> int:
         """How many bytes wait, those of an unfinished reply included."""
-        return len(self._data) - self._at + sum(map(len, self._lines))
+        waiting = len(self._data) - self._at
+        return waiting + sum(map(len, self._lines)) if self._lines else waiting
 
     def feed(self, data: bytes) -> None:
         """Store bytes."""
@@ -124,6 +125,8 @@ class ReplyBuffer:
         """The next whole reply, marked with its stage; what is wrong with the bytes; or None if its end is not here."""
         while True:
             data, at = self._data, self._at
+            if at == len(data):
+                return None
             end = data.find(b"\r\n", at)
             if end < 0:
                 return self._unfinished()

@@ -125,11 +125,9 @@ class ReplyBuffer:
         """The next whole reply, marked with its stage; what is wrong with the bytes; or None if its end is not here."""
         while True:
             data, at = self._data, self._at
-            if at == len(data):
-                return None
-            end = data.find(b"\r\n", at)
+            end = data.find(b"\r\n", at) if at < len(data) else -1
             if end < 0:
-                return self._unfinished()
+                return self._unfinished() if at < len(data) else None
             head = data[at : at + 4]
             code = _CODES.get(head)
             if code is None and head not in _CONTINUED:

@@ -1,12 +1,14 @@
 """A receiving server for tests that answers as it was told: by stage, a reply or a misbehaviour."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 USUAL = {
     "GREETING": b"220 mx.test\r\n",
     "EHLO": b"250-mx.test\r\n250 8BITMIME\r\n",
+    "HELO": b"250 mx.test\r\n",
+    "STARTTLS": b"454 4.7.0 no\r\n",
     "MAIL": b"250 2.1.0 ok\r\n",
     "RCPT": b"250 2.1.5 ok\r\n",
     "DATA": b"354 go\r\n",
@@ -15,42 +17,66 @@ USUAL = {
     "QUIT": b"221 bye\r\n",
 }
 CLOSE, SILENCE = b"close", b"silence"
+Answer = (
+    bytes | Callable[[bytes], Awaitable[bytes]]
+)  # the second is asked with the line that is to be answered
 
 
 class Server:
     """heard: every line of commands, of all connections. connections: how many there were."""
 
-    def __init__(self, script: Mapping[str, bytes], after: int) -> None:
+    def __init__(self, script: Mapping[str, Answer], after: int) -> None:
         self.port = 0
         self.heard: list[bytes] = []
         self.connections = 0
         self._script = script
         self._after = after  # so many commands get the usual answer first
+        self._more = asyncio.Event()
+
+    @property
+    def transactions(self) -> list[list[bytes]]:
+        """The recipients named in each transaction, over all connections (one after the other)."""
+        found: list[list[bytes]] = []
+        for line in self.heard:
+            if line.startswith(b"MAIL"):
+                found.append([])
+            elif line.startswith(b"RCPT"):
+                found[-1].append(line[line.index(b"<") + 1 : line.index(b">")])
+        return found
+
+    async def wait_heard(self, verb: bytes, count: int = 1) -> None:
+        """Until so many of these commands came."""
+        async with asyncio.timeout(10):
+            while sum(line.startswith(verb) for line in self.heard) < count:
+                self._more.clear()
+                await self._more.wait()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
-            stage, left = "GREETING", self._after
-            while stage and self._answer(stage, writer, scripted=left <= 0):
+            stage, line, left = "GREETING", b"", self._after
+            while stage and await self._answer(stage, line, writer, scripted=left <= 0):
                 await writer.drain()
-                stage = await self._next(stage, reader)
+                stage, line = await self._next(stage, reader)
                 left -= 1
         except ConnectionError:
             pass
         finally:
             writer.close()
 
-    async def _next(self, stage: str, reader: asyncio.StreamReader) -> str:
+    async def _next(self, stage: str, reader: asyncio.StreamReader) -> tuple[str, bytes]:
         if stage == "DATA":
             while (line := await reader.readline()) not in (b".\r\n", b""):
                 pass
-            return "DOT" if line else ""
+            return ("DOT" if line else ""), line
         line = await reader.readline()
         self.heard.append(line)
-        return line[:4].decode().strip()
+        self._more.set()
+        return line.decode().partition(" ")[0].strip(), line
 
-    def _answer(self, stage: str, writer: asyncio.StreamWriter, *, scripted: bool) -> bool:
-        said = self._script.get(stage, USUAL[stage]) if scripted else USUAL[stage]
+    async def _answer(self, stage: str, line: bytes, writer: asyncio.StreamWriter, *, scripted: bool) -> bool:
+        answer = self._script.get(stage, USUAL[stage]) if scripted else USUAL[stage]
+        said = answer if isinstance(answer, bytes) else await answer(line)
         if said == CLOSE:
             return False
         if said != SILENCE:
@@ -60,7 +86,7 @@ class Server:
 
 @asynccontextmanager
 async def serving(
-    script: Mapping[str, bytes] | None = None, *, ip: str = "127.0.0.1", port: int = 0, after: int = 0
+    script: Mapping[str, Answer] | None = None, *, ip: str = "127.0.0.1", port: int = 0, after: int = 0
 ) -> AsyncIterator[Server]:
     """after: that many commands are answered as usual before the script holds."""
     made = Server(script or {}, after)

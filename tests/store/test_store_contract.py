@@ -417,11 +417,18 @@ async def test_lanes_are_made_once_and_providers_learned(pair: tuple[port.Store,
     assert await one.provider_of("rcpt.test") == "rcpt.test"
     lane = await one.lane("rcpt.test", 3)
     assert await two.lane("rcpt.test", 3) == lane
-    await accept(one, values.Maker().submission("a@rcpt.test", lane=lane))
     await two.learn_provider("rcpt.test", "google")
     assert await one.provider_of("rcpt.test") == "google"
-    assert await one.due(lane, values.NOW, 9) == []
-    assert len(await one.due(await one.lane("google", 3), values.NOW, 9)) == 1
+
+
+async def test_a_domains_rows_move_to_another_lane_and_no_others_do(store: port.Store) -> None:
+    for to in ("a@rcpt.test", "b@other.test"):
+        await accept(store, values.Maker(ord(to[0])).submission(to, lane=1))
+    await store.move("rcpt.test", 1, 2)
+    assert [[d.key for d in await store.due(lane, values.NOW, 9)] for lane in (1, 2)] == [
+        ["b@other.test"],
+        ["a@rcpt.test"],
+    ]
 
 
 async def test_worker_numbers_are_not_given_twice(pair: tuple[port.Store, port.Store]) -> None:

@@ -37,6 +37,7 @@ class Desk:
         self.live: collections.Counter[Targets] = collections.Counter()
         self.plans: dict[Targets, route.Plan] = {}
         self.unresolved: dict[str, list[Group]] = {}
+        self.leaving: dict[str, list[Group]] = {}
         self.no_open_before = 0.0
         self.timer: asyncio.TimerHandle | None = None
         self.due_at = 0
@@ -119,6 +120,25 @@ class Desk:
         groups = list(self.parked.pop(targets, ()))
         self._parked -= len(groups)
         return groups
+
+    def leave(self, domain: str, group: Group) -> bool:
+        """A group of a domain that belongs to another lane waits to be moved, with all that is parked of that domain.
+
+        True: it is the first, and somebody has to move the domain.
+        """
+        waiting = self.leaving.get(domain)
+        if waiting is not None:
+            waiting.append(group)
+            return False
+        self.leaving[domain] = [group]
+        for targets, groups in list(self.parked.items()):
+            staying = [one for one in groups if one[0].domain != domain]
+            if len(staying) < len(groups):
+                self.leaving[domain] += [one for one in groups if one[0].domain == domain]
+                self.take_parked(targets)
+                for one in staying:
+                    self.park(self.plans[targets], one)
+        return True
 
     def free(self, connection: session.Connection, targets: Targets, now: float) -> None:
         """A connection has nothing to do; one that carried its share is ended."""

@@ -149,6 +149,11 @@ class Connection(asyncio.Protocol):
         """Whether a transaction may begin now."""
         return not self.closed and not self._jobs and self._client.can_send
 
+    @property
+    def jobs(self) -> tuple[messages.Due, ...]:
+        """The deliveries of the transaction under way."""
+        return self._jobs
+
     def quit(self) -> None:
         """End it politely; a broken QUIT harms nothing."""
         if self.closed:

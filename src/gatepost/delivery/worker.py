@@ -8,6 +8,7 @@ Not here: what answers mean (classify), what follows (policy), what is written (
 """
 
 import asyncio
+import itertools
 from collections.abc import Coroutine, Sequence
 
 from gatepost.delivery import bodies, compose, desk, judge, limits, opener, route, session
@@ -24,6 +25,7 @@ from gatepost.store import port
 
 _PLANS = 50_000  # domains whose plan is remembered
 _LOST_MS = 15 * 60 * 1000  # until a message whose body could not be read is looked at again
+_MOVE_LOOK_S = 0.1  # how often a domain that is to leave its lane is looked at while its mail is under way
 _OPEN_PAUSE_S = 10.0  # after a host refused one more connection while others work
 
 
@@ -168,7 +170,8 @@ class Deliverer:
         elif plan.problem is not None:
             self._fail(at, group, session.Failure(replies.Stage.DNS, plan.problem, plan.detail))
         elif plan.provider != at.lane.provider:
-            self._spawn(self._move(at, group, plan.provider))
+            if at.leave(domain, group):
+                self._spawn(self._move(at, domain, plan))
         else:
             at.park(plan, group)
 
@@ -181,11 +184,20 @@ class Deliverer:
             self._dispatch(at, group)
         self._mark(at.lane.number)
 
-    async def _move(self, at: desk.Desk, group: desk.Group, provider: str) -> None:
-        """The domain's Provider is another than this lane's: the store moves its rows, the new lane takes these."""
-        await self._p.store.learn_provider(group[0].domain, provider)
-        number = await self._p.store.lane(provider, at.source.id)
-        for due in group:
+    async def _move(self, at: desk.Desk, domain: str, plan: route.Plan) -> None:
+        """The domain's Provider is another than this lane's: the store moves its rows, the new lane takes them.
+
+        First what is under way is settled: its row would move too, and the new lane would send it a second time.
+        """
+        while self._under_way(at, domain):  # noqa: ASYNC110 - rare; a signal would cost every message something
+            await asyncio.sleep(_MOVE_LOOK_S)
+        await asyncio.sleep(0)  # a settlement that was just begun is written before the move
+        store, provider = self._p.store, plan.provider
+        if not plan.fixed:
+            await store.learn_provider(domain, provider)
+        number = await store.lane(provider, at.source.id)
+        await store.move(domain, at.lane.number, number)
+        for due in (due for group in at.leaving.pop(domain) for due in group):
             at.lane.forget(due.id)
             self._bodies.release(due.message)
         self._arm(at, 0 if at.lane.waiting else at.due_at)
@@ -194,6 +206,12 @@ class Deliverer:
             self._mark(number)
         else:
             self._p.tell_other(number)
+
+    def _under_way(self, at: desk.Desk, domain: str) -> bool:
+        """Whether something of the domain is on a connection, or not yet handed to the store for settlement."""
+        sending = (due for c, (d, _) in self._at.items() if d is at for due in c.jobs)
+        ended = (due for _, due, d in self._done if d is at)
+        return any(due.domain == domain for due in itertools.chain(sending, ended))
 
     async def _send_all(self, at: desk.Desk, pairs: list[tuple[session.Connection, desk.Group]]) -> None:
         """Read what stands against every recipient, and the bodies that are not here; then write, at once."""

@@ -161,7 +161,11 @@ class Store(Protocol):
         ...
 
     async def learn_provider(self, domain: str, provider: str) -> None:
-        """Remember a domain's Provider, and move its open rows to that Provider's lanes, in bounded batches."""
+        """Remember a domain's Provider, for what is accepted from now on; rows that wait are ``move``d by their lane's owner."""
+        ...
+
+    async def move(self, domain: str, lane: int, to: int) -> None:
+        """Move a domain's queued rows from one lane to another, in bounded batches."""
         ...
 
     async def suppress(self, entries: Sequence[suppressions.Suppression], actor: str) -> list[bool]:

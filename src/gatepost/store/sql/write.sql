@@ -110,9 +110,6 @@ INSERT INTO lane (provider, source) VALUES (?, ?) ON CONFLICT DO NOTHING;
 INSERT INTO domain VALUES (?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET provider = excluded.provider, learned_at = excluded.learned_at;
 
--- lanes_of_provider
-SELECT id, source FROM lane WHERE provider = ?;
-
 -- rows_to_move: queued rows of a lane that belong to a domain.
 SELECT id FROM delivery WHERE status = 0 AND lane = ? AND domain = ? LIMIT ?;
 

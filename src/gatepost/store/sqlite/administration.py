@@ -25,23 +25,12 @@ def learn_provider(tx: transactions.Transaction, domain: str, provider: str) -> 
     tx.execute("learn_provider", tx.names.number(domain), tx.names.number(provider), tx.now_ms)
 
 
-def move_rows(
-    tx: transactions.Transaction, domain: str, old: Sequence[str], provider: str, limit: int
-) -> int:
-    """Move some of a domain's queued rows from the lanes of its old Providers to the new one's. How many."""
-    moved = 0
-    number = tx.names.number(domain)
-    for before in dict.fromkeys(old):
-        if before == provider:
-            continue
-        for lane, source in list(tx.execute("lanes_of_provider", tx.names.number(before))):
-            found = [row for (row,) in tx.execute("rows_to_move", lane, number, limit)]
-            if found:
-                make_lane(tx, provider, source)
-                new = {s: n for n, s in tx.execute("lanes_of_provider", tx.names.number(provider))}
-                tx.execute("move_rows", new[source], names.int64s(found))
-                moved += len(found)
-    return moved
+def move_rows(tx: transactions.Transaction, domain: str, lane: int, to: int, limit: int) -> int:
+    """Move some of a domain's queued rows to another lane. How many."""
+    found = [row for (row,) in tx.execute("rows_to_move", lane, tx.names.number(domain), limit)]
+    if found:
+        tx.execute("move_rows", to, names.int64s(found))
+    return len(found)
 
 
 def suppress(

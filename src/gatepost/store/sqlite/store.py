@@ -155,12 +155,12 @@ class SqliteStore:
 
     async def learn_provider(self, domain: str, provider: str) -> None:
         """See the port."""
-        before = self._read.provider_of(domain)
-        if before != provider:
+        if self._read.provider_of(domain) != provider:
             await self._write(1, lambda tx: administration.learn_provider(tx, domain, provider))
-        while await self._write(
-            10, lambda tx: administration.move_rows(tx, domain, (before, domain), provider, _MOVE)
-        ):
+
+    async def move(self, domain: str, lane: int, to: int) -> None:
+        """See the port."""
+        while await self._write(10, lambda tx: administration.move_rows(tx, domain, lane, to, _MOVE)):
             continue
 
     # --- the floor

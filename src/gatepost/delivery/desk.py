@@ -72,7 +72,7 @@ class Desk:
                 connection = free.pop()
                 if not connection.can_send:
                     continue
-                granted = self._granted(waiting)
+                granted = self._granted(waiting, connection.rcpt_max)
                 if granted is None:
                     free.append(connection)
                     return
@@ -80,10 +80,14 @@ class Desk:
             if not waiting:
                 del self.parked[targets]
 
-    def _granted(self, waiting: collections.deque[Group]) -> Group | None:
-        """The next group, cut to what the rate allows now; None when it allows nothing."""
+    def _granted(self, waiting: collections.deque[Group], most: int) -> Group | None:
+        """The next group, cut to what the host (``most``, 0 for no limit) and the rate allow now; None for nothing.
+
+        What is cut off stays first in the queue, and goes with the next transaction.
+        """
         group = waiting[0]
-        granted = self.allowance.take_messages(asyncio.get_running_loop().time(), len(group))
+        wanted = min(len(group), most) if most else len(group)
+        granted = self.allowance.take_messages(asyncio.get_running_loop().time(), wanted)
         if granted == 0:
             return None
         if granted < len(group):
@@ -141,11 +145,9 @@ class Desk:
         return True
 
     def free(self, connection: session.Connection, targets: Targets, now: float) -> None:
-        """A connection has nothing to do; one that carried its share is ended."""
+        """A connection has nothing to do; one that carried its share, or all that its server takes, is ended."""
         share = self.allowance.limits.per_connection
-        if connection.closed:
-            return
-        if share and connection.sent >= share:
+        if not connection.can_send or (share and connection.sent >= share):
             connection.quit()
             return
         connection.idle_since = now

@@ -95,6 +95,7 @@ class Connection(asyncio.Protocol):
         self.peer = Peer("", "", "", "")
         self.tls = ""
         self.sent = 0
+        self.rcpt_max = 0  # the most recipients of one transaction, 0 for no limit
         self.closed = False
         self.idle_since = 0.0
 
@@ -202,6 +203,7 @@ class Connection(asyncio.Protocol):
                     self._complete(event)
                     return
                 case smtp_client.Ready():
+                    self.rcpt_max = client.rcpt_max
                     if not self._ready.done():
                         self._ready.set_result(None)
                 case smtp_client.StartTlsWanted():

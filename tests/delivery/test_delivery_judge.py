@@ -92,6 +92,7 @@ async def test_an_attempt_says_where_and_when_it_was() -> None:
         peer_host="mx.here.test",
         peer_ip="192.0.2.9",
         tls="TLSv1.3 X",
+        recipients=1,
     )
 
 

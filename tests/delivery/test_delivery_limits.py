@@ -141,3 +141,34 @@ def test_a_reload_changes_the_limits_and_keeps_the_count() -> None:
     some.opened(0)
     some.limits = LaneLimits(connections=1)
     assert not some.may_open(0)
+
+
+# --- what a host takes at once
+
+LEARNT = {
+    "the rest was too many": (90, 100, 10),
+    "all but one were too many": (6, 7, 1),
+    "all of many": (9, 9, 4),
+    "all of two": (2, 2, 1),
+    "the only one": (1, 1, 1),
+}
+
+
+@pytest.mark.parametrize(("refused", "of", "most"), LEARNT.values(), ids=LEARNT)
+def test_a_host_is_given_what_it_took_and_half_where_it_took_none(refused: int, of: int, most: int) -> None:
+    batches = limits.Batches()
+    assert batches.learn("mx.test", refused, of, 0) == most
+    assert batches.most("mx.test", 0, 1) == most
+
+
+def test_the_smaller_of_what_is_announced_and_what_is_learnt_holds() -> None:
+    batches = limits.Batches()
+    batches.learn("mx.test", 5, 10, 0)
+    assert [batches.most("mx.test", announced, 1) for announced in (0, 3, 7)] == [5, 3, 5]
+    assert [batches.most("other.test", announced, 1) for announced in (0, 3)] == [0, 3]
+
+
+def test_what_is_learnt_is_forgotten_after_an_hour() -> None:
+    batches = limits.Batches()
+    batches.learn("mx.test", 5, 10, 100)
+    assert [batches.most("mx.test", 0, now) for now in (3699, 3700)] == [5, 0]

@@ -338,3 +338,9 @@ def test_every_action_of_a_verdict_is_one_of_those_that_are_settled() -> None:
     assert {row.category for row in categories.ROWS} == set(verdicts.Category)
     assert len(categories.ROWS) == len(set(verdicts.Category))
     assert msgspec.structs.asdict(v.TERMS.rules[C.RECIPIENT_UNKNOWN])["word"] == "recipient.unknown"
+
+
+def test_one_recipient_alone_cannot_be_divided_and_is_tried_later() -> None:
+    result = v.answer(C.SESSION_TOO_MANY_RECIPIENTS, 452)
+    alone = msgspec.structs.replace(result, attempt=msgspec.structs.replace(v.ATTEMPT, recipients=1))
+    assert [v.settled(one).events[0].action for one in (result, alone)] == [Action.RESPLIT, Action.RETRY]

@@ -44,6 +44,7 @@ class Judge:
             peer_ip=peer.ip,
             tls=connection.tls,
             smarthost=source.smarthost,
+            recipients=len(done.jobs),
         )
         for due, reply in zip(done.jobs, done.answers, strict=True):
             if reply is None:

@@ -2,6 +2,7 @@
 
 Guarantees: never above the limits in any 60 seconds (connections); messages keep their rate, and after an idle time at
 most a tenth of a second's share goes at once.
+A host's own limit on recipients is learnt where it is not announced.
 """
 
 import collections
@@ -44,7 +45,37 @@ PROVIDERS = {
     "gmx": delivery_settings.LaneLimits(connections=4, per_connection=20),
     "qq": delivery_settings.LaneLimits(connections=4, per_connection=8),
 }
+_LEARNT_S = 3600.0
+_HOSTS = 10_000  # that are remembered
 _NAMES = ("connections", "connections_per_min", "per_connection", "per_second", "idle_s")
+
+
+class Batches:
+    """How many recipients a host takes in one transaction, learnt from its refusals (``session.too_many_recipients``).
+
+    Kept for an hour by host name: a receiver that had a bad moment gets whole groups again.
+    """
+
+    def __init__(self) -> None:
+        self._learnt: dict[str, tuple[int, float]] = {}
+
+    def learn(self, host: str, refused: int, of: int, now: float) -> int:
+        """So many of a transaction's recipients were too many: the most that the host is given from now on.
+
+        Where it took none, half of them are tried next.
+        """
+        most = max(1, of - refused or of // 2)
+        if len(self._learnt) >= _HOSTS:
+            self._learnt.clear()
+        self._learnt[host] = (most, now + _LEARNT_S)
+        return most
+
+    def most(self, host: str, announced: int, now: float) -> int:
+        """The most recipients of a transaction with a host; announced: its own word. 0 for no limit."""
+        known, until = self._learnt.get(host, (0, 0.0))
+        if not known or until <= now:
+            return announced
+        return min(known, announced) if announced else known
 
 
 class Allowance:

@@ -20,12 +20,14 @@ from gatepost.model import reply as replies
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
+from gatepost.model import verdict as verdicts
 from gatepost.policy import hold
 from gatepost.store import port
 
 _PLANS = 50_000  # domains whose plan is remembered
 _LOST_MS = 15 * 60 * 1000  # until a message whose body could not be read is looked at again
 _MOVE_LOOK_S = 0.1  # how often a domain that is to leave its lane is looked at while its mail is under way
+_TOO_MANY = verdicts.Category.SESSION_TOO_MANY_RECIPIENTS
 _OPEN_PAUSE_S = 10.0  # after a host refused one more connection while others work
 
 
@@ -39,6 +41,7 @@ class Deliverer:
         self._bodies = bodies.Bodies(parts.settings.body_budget)
         self._judge = judge.Judge(parts.classifier, parts.clock.now_ms, parts.node)
         self._at: dict[session.Connection, tuple[desk.Desk, desk.Targets]] = {}
+        self._batches = limits.Batches()
         self._plans: dict[tuple[str, int], route.Plan] = {}
         self._dirty: set[int] = set()
         self._wake = asyncio.Event()
@@ -283,6 +286,8 @@ class Deliverer:
             at.opening[targets] -= 1
             at.live[targets] += 1
             self._at[connection] = (at, targets)
+            host, now = connection.peer.host, self._p.clock.monotonic()
+            connection.rcpt_max = self._batches.most(host, connection.rcpt_max, now)
             self._free(connection, at)
             if connection.closed:
                 self._on_closed(connection)
@@ -317,10 +322,22 @@ class Deliverer:
             return  # nothing happened that has to be written: the rows are as they were
         self._again.discard(first)
         lane = (at.lane.provider, at.source)
+        too_many = 0
         for due, result in self._judge.of_transaction(done, connection, lane, self._claim(at)):
             self._settle_soon(result, due, at)
+            if result.verdict.category is _TOO_MANY:
+                too_many += 1
+        if too_many:
+            self._divide(connection.peer.host, too_many, len(done.jobs))
         if not connection.closed:
             self._freed.append((connection, at))
+
+    def _divide(self, host: str, too_many: int, of: int) -> None:
+        """A host takes fewer recipients at once: its next transactions, on all connections, are smaller."""
+        most = self._batches.learn(host, too_many, of, self._p.clock.monotonic())
+        for other in self._at:
+            if other.peer.host == host:
+                other.rcpt_max = min(most, other.rcpt_max or most)
 
     def _of(self, done: session.Done) -> tuple[desk.Desk, desk.Targets]:
         """The desk of a connection that is closed already: its deliveries name the lane."""

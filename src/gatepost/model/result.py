@@ -17,7 +17,8 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 class Attempt(msgspec.Struct, frozen=True, gc=False):
     """The circumstances of one try, shared by all recipients of its transaction.
 
-    started_at: ms. duration_ms: until the last reply. tls: ``TLSv1.3 …`` or empty.
+    started_at: ms. duration_ms: until the last reply. tls: ``TLSv1.3 …`` or empty. recipients: of the transaction,
+    0 where it did not come to one.
     """
 
     started_at: int
@@ -30,6 +31,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
     peer_ip: str = ""
     tls: str = ""
     smarthost: bool = False
+    recipients: int = 0
 
 
 class Attempted(msgspec.Struct, frozen=True, gc=False, tag="attempted"):

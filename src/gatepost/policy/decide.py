@@ -52,8 +52,8 @@ def action(
         return Decision(Action.RETRY, Outcome.SOFT)
     if terms.literal and result.reply.code >= 500:
         return Decision(Action.SUPPRESS, result.verdict.outcome)
-    if rule.action is Action.RESPLIT and seen.count > terms.resplits:
-        return Decision(Action.RETRY, result.verdict.outcome)
+    if rule.action is Action.RESPLIT and (result.attempt.recipients == 1 or seen.count > terms.resplits):
+        return Decision(Action.RETRY, result.verdict.outcome)  # one alone cannot be divided
     return _by_rule(result, rule, seen, now_ms)
 
 

@@ -1,0 +1,129 @@
+"""What a host takes, it is given: recipients in a transaction, messages on a connection, size and kind of content."""
+
+from pathlib import Path
+
+import pytest
+from tests.delivery import scripted
+from tests.delivery import working as works
+
+from gatepost.delivery import settings as delivery_settings
+from gatepost.model import event as events
+
+State = events.State
+Given, working = works.Given, works.working
+ONE = delivery_settings.LaneOverride(connections=1)
+
+
+def ehlo(*extensions: bytes) -> dict[str, scripted.Answer]:
+    return {"EHLO": b"".join(b"250-%s\r\n" % line for line in (b"mx.test", *extensions)) + b"250 HELP\r\n"}
+
+
+def names(count: int, domain: str = "shop.test") -> list[str]:
+    return [f"a{number}@{domain}" for number in range(count)]
+
+
+def sizes(server: scripted.Server) -> list[int]:
+    return [len(one) for one in server.transactions]
+
+
+class Crowded:
+    """Takes so many recipients a transaction."""
+
+    def __init__(self, most: int, refusal: bytes = b"452 4.5.3 Too many recipients\r\n") -> None:
+        self._most = most
+        self._refusal = refusal
+        self._left = 0
+
+    async def mail(self, _: bytes) -> bytes:
+        self._left = self._most
+        return scripted.USUAL["MAIL"]
+
+    async def rcpt(self, _: bytes) -> bytes:
+        self._left -= 1
+        return scripted.USUAL["RCPT"] if self._left >= 0 else self._refusal
+
+    @property
+    def script(self) -> dict[str, scripted.Answer]:
+        return {"MAIL": self.mail, "RCPT": self.rcpt}
+
+
+async def test_no_transaction_has_more_recipients_than_the_server_announced(tmp_path: Path) -> None:
+    async with (
+        scripted.serving(ehlo(b"LIMITS RCPTMAX=2")) as server,
+        working(tmp_path, given := Given(server.port, limits=ONE)) as at,
+    ):
+        at.offer(await at.accept(*names(5), provider=given.provider))
+        await at.store.wait_settled(5)
+        assert (sizes(server), server.connections) == ([2, 2, 1], 1)
+        assert [e.attempt for e in await at.events(State.DELIVERED)] == [1] * 5
+
+
+async def test_a_connection_ends_after_as_many_messages_as_the_server_announced(tmp_path: Path) -> None:
+    async with (
+        scripted.serving(ehlo(b"LIMITS MAILMAX=2")) as server,
+        working(tmp_path, given := Given(server.port, limits=ONE)) as at,
+    ):
+        for number in range(1, 6):
+            at.offer(await at.accept("a@shop.test", provider=given.provider))
+            await at.store.wait_settled(number)
+        assert (sizes(server), server.connections) == ([1] * 5, 3)
+        assert sum(line.startswith(b"QUIT") for line in server.heard) == 2
+
+
+REFUSALS = [b"452 4.5.3 Too many recipients\r\n", b"552 5.5.3 Too many recipients\r\n"]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=["452", "552"])
+async def test_recipients_that_were_too_many_go_at_once_in_groups_of_what_was_taken(
+    tmp_path: Path, refusal: bytes
+) -> None:
+    async with (
+        scripted.serving(Crowded(3, refusal).script) as server,
+        working(tmp_path, given := Given(server.port)) as at,
+    ):
+        at.offer(await at.accept(*names(8), provider=given.provider))
+        await at.store.wait_settled(13)
+        assert sizes(server) == [8, 3, 2]
+        assert [e.attempt for e in await at.events(State.DELIVERED)] == [1] * 3 + [2] * 5
+        again = await at.events(State.DEFERRED)
+        assert {(e.category, e.action) for e in again} == {
+            ("session.too_many_recipients", events.Action.RESPLIT)
+        }
+
+
+async def test_what_a_host_took_is_remembered_for_its_next_connections(tmp_path: Path) -> None:
+    short = delivery_settings.LaneOverride(connections=1, per_connection=1)
+    async with (
+        scripted.serving(Crowded(3).script) as server,
+        working(tmp_path, given := Given(server.port, limits=short)) as at,
+    ):
+        for settled, domain in ((5, "one.test"), (9, "two.test")):
+            at.offer(await at.accept(*names(4, domain), provider=given.provider))
+            await at.store.wait_settled(settled)
+        assert (sizes(server), server.connections) == ([4, 1, 3, 1], 4)
+
+
+async def test_where_nobody_was_taken_the_groups_become_smaller_until_they_are(tmp_path: Path) -> None:
+    async def dot(_: bytes) -> bytes:
+        taken = len(server.transactions[-1]) < 3
+        return scripted.USUAL["DOT"] if taken else b"552 5.5.3 Too many recipients\r\n"
+
+    async with (
+        scripted.serving({"DOT": dot}) as server,
+        working(tmp_path, given := Given(server.port, limits=ONE)) as at,
+    ):
+        at.offer(await at.accept(*names(7), provider=given.provider))
+        await at.store.wait_settled(7 + 3 + 7)
+        assert sizes(server) == [7, 3, 1, 1, 1, 1, 1, 1, 1]
+        assert len(await at.events(State.DELIVERED)) == 7
+
+
+async def test_one_recipient_alone_is_not_too_many_and_is_not_tried_again_at_once(tmp_path: Path) -> None:
+    async with (
+        scripted.serving(Crowded(0).script) as server,
+        working(tmp_path, given := Given(server.port)) as at,
+    ):
+        at.offer(await at.accept("a@shop.test", provider=given.provider))
+        await at.store.wait_settled(1)
+        [deferred] = await at.events(State.DEFERRED)
+        assert (deferred.action, deferred.next_at > at.clock.now_ms()) == (events.Action.RETRY, True)

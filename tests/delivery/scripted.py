@@ -72,7 +72,8 @@ class Server:
         line = await reader.readline()
         self.heard.append(line)
         self._more.set()
-        return line.decode().partition(" ")[0].strip(), line
+        verb = line.decode("latin-1").partition(" ")[0].strip()
+        return (verb if verb in USUAL else ""), line  # what is no command, a TLS hello perhaps, ends it
 
     async def _answer(self, stage: str, line: bytes, writer: asyncio.StreamWriter, *, scripted: bool) -> bool:
         answer = self._script.get(stage, USUAL[stage]) if scripted else USUAL[stage]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.delivery import scripted
 from tests.delivery import working as works
@@ -127,3 +128,17 @@ async def test_one_recipient_alone_is_not_too_many_and_is_not_tried_again_at_onc
         await at.store.wait_settled(1)
         [deferred] = await at.events(State.DEFERRED)
         assert (deferred.action, deferred.next_at > at.clock.now_ms()) == (events.Action.RETRY, True)
+
+
+async def test_mail_that_goes_in_clear_because_tls_broke_says_so_in_its_event(tmp_path: Path) -> None:
+    script = {**ehlo(b"STARTTLS"), "STARTTLS": b"220 go\r\n"}
+    wanting = msgspec.structs.replace(works.SOURCE, tls="opportunistic")
+    async with (
+        scripted.serving(script) as server,
+        working(tmp_path, given := Given(server.port, source=wanting)) as at,
+    ):
+        at.offer(await at.accept("a@shop.test", provider=given.provider))
+        await at.store.wait_settled(1)
+        [delivered] = await at.events(State.DELIVERED)
+        assert delivered.tls.startswith("none (STARTTLS: handshake failed: ")
+        assert (delivered.attempt, server.connections) == (1, 2)

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from tests.delivery import delivery_values as values
 from tests.delivery import scripted
@@ -10,6 +11,7 @@ from tests.delivery import scripted
 from gatepost import clock as clocks
 from gatepost.delivery import opener, route, session
 from gatepost.delivery import settings as delivery_settings
+from gatepost.model import directory as directories
 from gatepost.model import failure as failures
 from gatepost.model import reply as replies
 from gatepost.net import addresses, resolver
@@ -24,10 +26,11 @@ def made(
     dns_server: str = "127.0.0.1:9",
     clock: clocks.FakeClock | None = None,
     rules: addresses.AddressRules = LOOPBACK,
+    reply_s: float = 3,
 ) -> opener.Opener:
     clock = clock or clocks.FakeClock()
     finds = resolver.Resolver((dns_server,), clock=clock, shuffle=lambda _: None, timeout_s=2, lifetime_s=4)
-    settings = delivery_settings.DeliverySettings(connect_timeout_s=3, reply_timeout_s=3)
+    settings = delivery_settings.DeliverySettings(connect_timeout_s=3, reply_timeout_s=reply_s)
     return opener.Opener(finds, rules, settings, clock, "gate.test")
 
 
@@ -41,9 +44,11 @@ def closed_port() -> int:
         return int(taken.getsockname()[1])
 
 
-async def failing(one: opener.Opener, plan: route.Plan) -> session.Failure:
+async def failing(
+    one: opener.Opener, plan: route.Plan, source: directories.Source = values.SOURCE
+) -> session.Failure:
     with pytest.raises(session.Failure) as caught:
-        await one.open(plan, values.SOURCE, CALLBACKS)
+        await one.open(plan, source, CALLBACKS)
     return caught.value
 
 
@@ -140,3 +145,53 @@ async def test_no_more_addresses_are_tried_than_one_attempt_may() -> None:
 
 async def test_a_plan_without_hosts_is_a_failure() -> None:
     assert (await failing(made(), route.Plan("p", ()))).problem is Problem.NO_ADDRESS
+
+
+# --- TLS that does not come about
+
+OFFERED = {"EHLO": b"250-mx.test\r\n250 STARTTLS\r\n"}
+BROKEN = {
+    "the handshake breaks": (b"220 go\r\n", "handshake failed: ", 2),
+    "STARTTLS is refused": (b"454 4.7.0 not now\r\n", "refused with 454", 1),
+    "STARTTLS is not known": (b"502 5.5.1 what\r\n", "refused with 502", 1),
+    "STARTTLS is not answered": (scripted.SILENCE, "no answer to starttls", 2),
+    "the host hangs up": (scripted.CLOSE, "the connection was closed", 2),
+}
+
+
+def source(tls: str, **changes: str) -> directories.Source:
+    return msgspec.structs.replace(values.SOURCE, tls=tls, **changes)
+
+
+@pytest.mark.parametrize(("said", "reason", "connections"), BROKEN.values(), ids=BROKEN)
+async def test_opportunistic_tls_that_breaks_leaves_a_connection_in_clear_that_says_why(
+    said: bytes, reason: str, connections: int
+) -> None:
+    reply_s = 0.2 if said == scripted.SILENCE else 3
+    async with scripted.serving({**OFFERED, "STARTTLS": said}) as server:
+        connection = await made(reply_s=reply_s).open(to(server.port), source("opportunistic"), CALLBACKS)
+        assert connection.tls.startswith(f"none (STARTTLS: {reason}")
+        assert (connection.can_send, server.connections) == (True, connections)
+        connection.abort()
+
+
+@pytest.mark.parametrize("tls", ["opportunistic", "never"])
+async def test_where_no_tls_was_to_be_had_or_wanted_nothing_is_said(tls: str) -> None:
+    script = {} if tls == "opportunistic" else OFFERED
+    async with scripted.serving(script) as server:
+        connection = await made().open(to(server.port), source(tls), CALLBACKS)
+        assert (connection.tls, server.connections) == ("", 1)
+        connection.abort()
+
+
+CLOSED = {"required": source("required"), "a password": source("opportunistic", username="u", password="p")}
+
+
+@pytest.mark.parametrize("strict", CLOSED.values(), ids=CLOSED)
+async def test_where_clear_text_may_not_be_the_broken_handshake_is_the_failure(
+    strict: directories.Source,
+) -> None:
+    async with scripted.serving({**OFFERED, "STARTTLS": b"220 go\r\n"}) as server:
+        failure = await failing(made(), to(server.port), strict)
+        assert (failure.stage, failure.problem, server.connections) == (Stage.STARTTLS, Problem.TLS_FAILED, 1)
+        assert failure.detail.startswith("handshake failed: ")

@@ -81,3 +81,25 @@ def test_a_self_signed_certificate_names_its_host_and_its_time(
 def test_a_name_that_no_certificate_can_carry_is_bad_input() -> None:
     with pytest.raises(errors.BadInput, match=r"hostname: 'é\.test' cannot be named"):
         tls.self_signed("é.test", now=NOW, days=30)
+
+
+def handshake_error(context: ssl.SSLContext, answer: bytes) -> ssl.SSLError:
+    """What the client's side says of an answer that is none."""
+    incoming = ssl.MemoryBIO()
+    incoming.write(answer)
+    client = context.wrap_bio(incoming, ssl.MemoryBIO(), server_hostname="mx.test")
+    with pytest.raises(ssl.SSLError) as caught:
+        client.do_handshake()
+    return caught.value
+
+
+def test_a_broken_handshake_is_told_in_a_few_words() -> None:
+    loose = tls.client_context(verify=False)
+    assert tls.problem(handshake_error(loose, b"220 mx.test ESMTP\r\n")) == "wrong version number"
+    verifying = ssl.SSLCertVerificationError(1, "[SSL] certificate verify failed")
+    verifying.verify_message = "self-signed certificate"
+    assert tls.problem(verifying) == "self-signed certificate"
+    assert tls.problem(TimeoutError()) == "no answer"
+    assert tls.problem(ConnectionResetError()) == "the connection was closed"
+    assert tls.problem(OSError(113, "No route to host")) == "No route to host"
+    assert tls.problem(ssl.SSLError("no name")) == "no name"

@@ -121,7 +121,9 @@ class Opener:
         except session.Failure as failure:
             # With a password there is no second try in clear: it would cross the network readable.
             if failure.stage is replies.Stage.STARTTLS and mode == "opportunistic" and not source.username:
-                return await self._attempt(target, ip, source, callbacks, with_tls=False)
+                connection = await self._attempt(target, ip, source, callbacks, with_tls=False)
+                connection.no_tls(failure.detail)
+                return connection
             if failure.stage is replies.Stage.CONNECT:
                 if len(self._dead) >= 10_000:
                     self._dead.clear()

@@ -137,6 +137,10 @@ class Connection(asyncio.Protocol):
                 await self._upgrade(tls_context, tls_timeout_s)
         await self._ready
 
+    def no_tls(self, reason: str) -> None:
+        """TLS was wanted and did not come about: the events of this connection say so."""
+        self.tls = f"none (STARTTLS: {reason})"
+
     def send(self, jobs: Sequence[messages.Due], transaction: smtp_client.Transaction) -> None:
         """Begin a transaction for these deliveries; it ends in ``on_done``."""
         self._jobs = tuple(jobs)
@@ -179,11 +183,10 @@ class Connection(asyncio.Protocol):
             upgraded = await connect.start_tls(
                 transport, self, context, within_s=timeout_s, server_hostname=self.peer.host or None
             )
-        except (OSError, ssl.SSLError, TimeoutError) as error:
+        except OSError as error:  # ssl.SSLError and TimeoutError among them
             self._finish()
-            raise Failure(
-                replies.Stage.STARTTLS, failures.Problem.TLS_FAILED, str(error) or "no answer"
-            ) from None
+            detail = f"handshake failed: {tls.problem(error)}"
+            raise Failure(replies.Stage.STARTTLS, failures.Problem.TLS_FAILED, detail) from None
         self._transport = upgraded
         self.tls = tls.describe(upgraded)
         self._client.tls_started()
@@ -204,6 +207,8 @@ class Connection(asyncio.Protocol):
                     return
                 case smtp_client.Ready():
                     self.rcpt_max = client.rcpt_max
+                    if client.tls_refused:
+                        self.no_tls(f"refused with {client.tls_refused}")
                     if not self._ready.done():
                         self._ready.set_result(None)
                 case smtp_client.StartTlsWanted():

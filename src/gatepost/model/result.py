@@ -17,8 +17,8 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 class Attempt(msgspec.Struct, frozen=True, gc=False):
     """The circumstances of one try, shared by all recipients of its transaction.
 
-    started_at: ms. duration_ms: until the last reply. tls: ``TLSv1.3 …`` or empty. recipients: of the transaction,
-    0 where it did not come to one.
+    started_at: ms. duration_ms: until the last reply. tls: ``TLSv1.3 …``, ``none (…)`` with the reason
+    where it was wanted and did not come about, or empty. recipients: of the transaction, 0 where it did not come to one.
     """
 
     started_at: int

@@ -77,6 +77,22 @@ def self_signed(hostname: str, *, now: dt.datetime, days: int) -> tuple[bytes, b
     return certificate.public_bytes(serialization.Encoding.PEM), private
 
 
+def problem(error: OSError) -> str:
+    """Why a handshake failed, in a few words out of a bounded vocabulary: nothing in it was written by the peer."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return error.verify_message
+        case ssl.SSLError():
+            reason: str | None = getattr(error, "reason", None)  # absent where OpenSSL did not raise it
+            return (reason or str(error.args[-1])).lower().replace("_", " ")
+        case TimeoutError():
+            return "no answer"
+        case ConnectionError():
+            return "the connection was closed"
+        case _:
+            return error.strerror or str(error)
+
+
 def describe(transport: asyncio.BaseTransport) -> str:
     """``TLSv1.3 TLS_AES_256_GCM_SHA384``, or empty for a connection in clear."""
     agreed = transport.get_extra_info("ssl_object")

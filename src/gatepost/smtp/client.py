@@ -109,6 +109,11 @@ class ClientSession:
         """The most recipients that the server takes in a transaction (RFC 9422), 0 for unknown: who sends divides."""
         return self._opening.extensions.rcpt_max
 
+    @property
+    def tls_refused(self) -> int:
+        """The code that refused STARTTLS where the session went on without, or 0."""
+        return self._opening.tls_refused
+
     def data_to_send(self) -> list[bytes]:
         """What is to be written now; asked for once."""
         out, self._out = self._out, []

@@ -58,12 +58,12 @@ Next = Say | Stop | events.Ready | events.StartTlsWanted
 class Opening:
     """One connection's."""
 
-    __slots__ = ("_secure", "_settings", "_tls_refused", "extensions")
+    __slots__ = ("_secure", "_settings", "extensions", "tls_refused")
 
     def __init__(self, settings: ClientSettings) -> None:
         self._settings = settings
         self._secure = False
-        self._tls_refused = False
+        self.tls_refused = 0  # the code that did
         self.extensions = extensions.NONE
 
     def on(self, state: states.Client, reply: replies.Reply) -> Next:
@@ -99,7 +99,7 @@ class Opening:
 
     def _greeted(self) -> Next:
         wanted = self._settings.tls
-        if wanted is not Tls.NEVER and not self._secure and not self._tls_refused:
+        if wanted is not Tls.NEVER and not self._secure and not self.tls_refused:
             if self.extensions.starttls:
                 return Say(_S.STARTTLS, b"STARTTLS\r\n")
             if wanted is Tls.REQUIRED:
@@ -113,7 +113,7 @@ class Opening:
         if self._settings.tls is Tls.REQUIRED:
             detail = "TLS is required and the server refused it"
             return Stop(_S.STARTTLS, failures.Problem.TLS_FAILED, detail, reply)
-        self._tls_refused = True
+        self.tls_refused = reply.code
         return self._greeted()
 
     def _authenticate(self, user: str, password: str) -> Next:

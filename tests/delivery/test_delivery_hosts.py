@@ -9,6 +9,8 @@ from tests.delivery import working as works
 
 from gatepost.delivery import settings as delivery_settings
 from gatepost.model import event as events
+from gatepost.model import reply as replies
+from gatepost.model import verdict as verdicts
 
 State = events.State
 Given, working = works.Given, works.working
@@ -142,3 +144,62 @@ async def test_mail_that_goes_in_clear_because_tls_broke_says_so_in_its_event(tm
         [delivered] = await at.events(State.DELIVERED)
         assert delivered.tls.startswith("none (STARTTLS: handshake failed: ")
         assert (delivered.attempt, server.connections) == (1, 2)
+
+
+# --- content that the host does not take
+
+
+LACKING = {
+    "larger than it takes": ((b"SIZE 10",), {}, "content.too_large", "5.3.4"),
+    "8-bit": ((), {"eight_bit": True}, "content.format", "5.6.3"),
+    "internationalised": ((b"8BITMIME",), {"eight_bit": True, "utf8": True}, "content.format", "5.6.7"),
+}
+
+
+@pytest.mark.parametrize(("extensions", "needs", "category", "status"), LACKING.values(), ids=LACKING)
+async def test_what_a_host_cannot_take_is_not_sent_and_ends_as_a_rejection_that_suppresses_nobody(
+    tmp_path: Path, extensions: tuple[bytes, ...], needs: dict[str, bool], category: str, status: str
+) -> None:
+    async with (
+        scripted.serving(ehlo(*extensions)) as server,
+        working(tmp_path, given := Given(server.port, limits=ONE)) as at,
+    ):
+        at.offer(await at.accept("a@shop.test", "b@shop.test", provider=given.provider, **needs))
+        await at.store.wait_settled(2)
+        found = await at.events(State.BOUNCED, State.SUPPRESSED, State.DEFERRED)
+        assert {(e.state, e.category, e.outcome, e.enhanced) for e in found} == {
+            (State.BOUNCED, category, verdicts.Outcome.REJECTION, status)
+        }
+        assert {(e.stage, e.code, e.action) for e in found} == {(replies.Stage.MAIL, 0, events.Action.FAIL)}
+        assert all(e.detail.startswith(f"{status} the server ") for e in found)
+        assert (server.transactions, await at.store.suppressions((), 0, 9)) == ([], [])
+        assert at.deliverer.depth()["connections"] == 1
+
+
+async def test_a_connection_on_which_one_message_could_not_go_carries_the_next(tmp_path: Path) -> None:
+    async with (
+        scripted.serving(ehlo()) as server,
+        working(tmp_path, given := Given(server.port, limits=ONE)) as at,
+    ):
+        for settled, needs in enumerate(({"eight_bit": True}, {}), 1):
+            at.offer(await at.accept("a@shop.test", provider=given.provider, **needs))
+            await at.store.wait_settled(settled)
+        assert (len(await at.events(State.DELIVERED)), server.connections) == (1, 1)
+
+
+@pytest.mark.parametrize("said", [b"500 5.5.1 what\r\n", b"502 no\r\n", b"554 no\r\n"])
+async def test_a_server_without_esmtp_is_greeted_with_helo_and_gets_its_mail(
+    tmp_path: Path, said: bytes
+) -> None:
+    async with (
+        scripted.serving({"EHLO": said}) as server,
+        working(tmp_path, given := Given(server.port)) as at,
+    ):
+        at.offer(await at.accept("a@shop.test", provider=given.provider))
+        await at.store.wait_settled(1)
+        assert server.heard[:3] == [
+            b"EHLO gate.test\r\n",
+            b"HELO gate.test\r\n",
+            b"MAIL FROM:<news@shop.test>\r\n",
+        ]
+        assert len(await at.events(State.DELIVERED)) == 1

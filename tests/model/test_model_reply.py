@@ -47,3 +47,15 @@ def test_only_2yz_is_positive(code: int, *, positive: bool) -> None:
 
 def test_a_stage_is_written_in_small_letters() -> None:
     assert [stage.word for stage in (replies.Stage.RCPT, replies.Stage.DOT)] == ["rcpt", "dot"]
+
+
+@pytest.mark.parametrize(
+    ("words", "enhanced"),
+    [
+        (b"5.6.3 the server does not take 8-bit mail", b"5.6.3"),
+        (b"5.1.1.1:25: connection refused", b""),
+        (b"no answer to rcpt", b""),
+    ],
+)
+def test_our_own_words_for_a_missing_reply_may_begin_with_one(words: bytes, enhanced: bytes) -> None:
+    assert replies.Reply(0, words).enhanced == enhanced

@@ -50,8 +50,8 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def enhanced(self) -> bytes:
-        """The enhanced status code at the head of the text (RFC 2034 §4), or empty."""
-        found = _ENHANCED.match(self.raw, 4)
+        """The enhanced status code at the head of the text (RFC 2034 §4), or empty; our own words may have one, too."""
+        found = _ENHANCED.match(self.raw, 4 if self.code else 0)
         return found.group() if found else b""
 
     @property

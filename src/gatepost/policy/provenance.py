@@ -62,7 +62,7 @@ def attempted(
         action=told.action,
         stage=reply.stage,
         code=reply.code,
-        enhanced=reply.enhanced.decode("ascii") if reply.code else "",
+        enhanced=reply.enhanced.decode("ascii"),
         rule=verdict.rule,
         confidence=verdict.confidence,
         tls=attempt.tls,

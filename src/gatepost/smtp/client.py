@@ -336,13 +336,17 @@ class ClientSession:
         self._events.append(events.TransactionDone(answers))
 
     def _lacking(self, transaction: Transaction) -> tuple[failures.Problem, str] | None:
+        """Why this server would refuse the content, said as a server would (RFC 3463, RFC 6531 §3.5)."""
         offered = self._opening.extensions
         if transaction.smtputf8 and not offered.smtputf8:
-            return failures.Problem.UNSUPPORTED, "the server does not take internationalised mail (SMTPUTF8)"
+            return (
+                failures.Problem.UNSUPPORTED,
+                "5.6.7 the server does not take internationalised mail (SMTPUTF8)",
+            )
         if transaction.eight_bit and not offered.eight_bit:
-            return failures.Problem.UNSUPPORTED, "the server does not take 8-bit mail (8BITMIME)"
+            return failures.Problem.UNSUPPORTED, "5.6.3 the server does not take 8-bit mail (8BITMIME)"
         if 0 < offered.size < transaction.size:
-            return failures.Problem.TOO_LARGE, f"the server takes {offered.size} bytes at most"
+            return failures.Problem.TOO_LARGE, f"5.3.4 the server takes {offered.size} bytes at most"
         return None
 
     def _parameters(self, transaction: Transaction) -> list[bytes]:

@@ -1,83 +1,14 @@
-"""The server's side against scripted clients: order, limits, credentials, and every way to end."""
-
-import base64
+"""The server's side against scripted clients: order, every way to end, and any bytes."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.smtp import smtp_shell
 
-from gatepost.smtp import events, footing, replies, server, states
+from gatepost.smtp import events, replies, states
 
-ENVELOPE = b"MAIL FROM:<a@b.test>\r\nRCPT TO:<x@mx.test>\r\n"
-ANN = base64.b64encode(b"\0ann\0secret")
-
-
-class Shell:
-    """Answers everything with yes, but refuses ``no@`` and the password ``wrong``; notes what it was told."""
-
-    def __init__(self, *, greet: bool = True, **terms: object) -> None:
-        values: dict[str, object] = {"auth_required": False, "max_size": 1000} | terms
-        self.session = server.ServerSession(server.ServerSettings("mx.test", **values))  # type: ignore[arg-type]
-        self.events: list[events.ServerEvent] = []
-        self.messages: list[bytes] = []
-        self.body = b""
-        self.wire = b""
-        if greet:
-            self.session.greeting()
-
-    def say(self, *data: bytes) -> bytes:
-        """Feed, answer, and give what the server says."""
-        said = b""
-        for piece in data:
-            if self.closed:
-                break
-            self.session.receive(piece)
-            while not isinstance(event := self.session.next_event(), states.Signal):
-                if isinstance(event, events.BodyChunk):
-                    self.body += event.data
-                    continue
-                self.events.append(event)
-                if isinstance(event, events.Closing):
-                    break
-                self.answer(event)
-            said += self.session.data_to_send()
-        self.wire += said
-        return said
-
-    @property
-    def closed(self) -> bool:
-        return bool(self.events) and isinstance(self.events[-1], events.Closing)
-
-    def answer(self, event: events.ServerEvent) -> None:
-        match event:
-            case events.AuthGiven():
-                right = event.password == b"secret"
-                self.session.auth_accepted() if right else self.session.auth_refused()
-            case events.MailGiven():
-                no = event.sender is not None and event.sender.local == "no"
-                self.session.refuse(b"550 5.7.1 No\r\n") if no else self.session.mail_accepted()
-            case events.RcptGiven(address):
-                no = address.local == "no"
-                self.session.refuse(b"550 5.1.1 No\r\n") if no else self.session.rcpt_accepted()
-            case events.DataBegun():
-                self.body = b""
-            case events.BodyEnd():
-                self.messages.append(self.body)
-                self.session.message_accepted("Queued")
-            case _:
-                assert isinstance(event, events.Reset | events.StartTlsWanted)
-
-    def reason(self) -> events.Reason:
-        last = self.events[-1]
-        assert isinstance(last, events.Closing)
-        assert self.session.next_event() is self.session.next_event()
-        return last.reason
-
-
-def greeted(**terms: object) -> Shell:
-    shell = Shell(**terms)  # type: ignore[arg-type]
-    shell.say(b"EHLO app.test\r\n")
-    return shell
+ANN, ENVELOPE = smtp_shell.ANN, smtp_shell.ENVELOPE
+Shell, greeted = smtp_shell.Shell, smtp_shell.greeted
 
 
 def test_the_greeting_and_what_is_offered_come_in_one_write_each() -> None:
@@ -178,12 +109,6 @@ def test_what_comes_where_the_client_has_to_wait_ends_the_session(sent: bytes, r
     assert shell.say(b"NOOP\r\n") == b""
 
 
-def test_a_line_behind_credentials_ends_the_session() -> None:
-    shell = greeted(auth_required=True, auth_without_tls=True)
-    shell.say(b"AUTH PLAIN\r\n")
-    assert shell.say(ANN + b"\r\nNOOP\r\n") == replies.UNAUTHORISED_PIPELINING
-
-
 def test_bytes_before_the_handshake_are_never_read() -> None:
     shell = greeted(tls_available=True)
     shell.say(b"STARTTLS\r\n")
@@ -200,169 +125,6 @@ def test_bytes_before_the_greeting_are_early_talk() -> None:
     shell.session.greeting()
     assert shell.say(b"") == replies.EARLY_TALK
     assert shell.reason() is events.Reason.EARLY_TALK
-
-
-# --- credentials
-
-
-def test_credentials_are_asked_for_line_by_line() -> None:
-    shell = greeted(auth_required=True, tls_active=True)
-    assert shell.say(b"AUTH LOGIN\r\n") == replies.ASK_USER
-    assert shell.say(base64.b64encode(b"ann") + b"\r\n") == replies.ASK_PASSWORD
-    assert shell.say(base64.b64encode(b"secret") + b"\r\n") == replies.AUTH_ACCEPTED
-    assert shell.events[-1] == events.AuthGiven(events.Mechanism.LOGIN, b"ann", b"secret")
-    assert shell.say(b"AUTH PLAIN " + ANN + b"\r\n") == replies.AUTH_TWICE
-    assert b"AUTH" not in shell.say(b"EHLO x\r\n")
-    assert shell.say(ENVELOPE).startswith(replies.ACCEPTED_SENDER)
-
-
-@pytest.mark.parametrize(
-    ("terms", "line", "reply"),
-    [
-        ({"tls_available": True}, b"AUTH PLAIN " + ANN, replies.AUTH_NEEDS_TLS),
-        ({"auth_required": False}, b"AUTH PLAIN " + ANN, replies.NOT_IMPLEMENTED),
-        ({"tls_active": True}, b"AUTH CRAM-MD5", replies.AUTH_UNKNOWN),
-        ({"tls_active": True}, b"AUTH PLAIN ????", replies.AUTH_MALFORMED),
-        ({"tls_active": True}, b"AUTH PLAIN *", replies.AUTH_CANCELLED),
-        ({"tls_active": True}, b"AUTH PLAIN " + base64.b64encode(b"\0ann\0wrong"), replies.AUTH_REFUSED),
-        ({"tls_active": True}, b"AUTH PLAIN " + base64.b64encode(b"\0nobody\0x"), replies.AUTH_REFUSED),
-        ({"tls_active": True}, b"MAIL FROM:<a@b.test>", replies.AUTH_REQUIRED),
-        ({"tls_active": True}, b"STARTTLS", replies.TLS_ACTIVE),
-        ({"tls_active": False}, b"STARTTLS", replies.NOT_IMPLEMENTED),
-    ],
-)
-def test_credentials_are_refused(terms: dict[str, object], line: bytes, reply: bytes) -> None:
-    shell = greeted(**({"auth_required": True} | terms))
-    assert shell.say(line + b"\r\n") == reply
-    assert shell.say(b"NOOP\r\n") == replies.OK
-
-
-@pytest.mark.parametrize(
-    ("line", "reply"),
-    [
-        (b"*\r\n", replies.AUTH_CANCELLED),
-        (b"A" * 1_000_000 + b"\r\n", replies.AUTH_TOO_LONG),
-        (b"AAAA\n", replies.AUTH_MALFORMED),
-        (b"\r\n", replies.AUTH_MALFORMED),
-    ],
-    ids=["cancelled", "1 MB", "bare LF", "empty"],
-)
-def test_an_exchange_that_fails_leaves_a_session(line: bytes, reply: bytes) -> None:
-    shell = greeted(auth_required=True, auth_without_tls=True)
-    shell.say(b"AUTH PLAIN\r\n")
-    assert shell.say(line) == reply
-    assert shell.say(b"AUTH PLAIN " + ANN + b"\r\n") == replies.AUTH_ACCEPTED
-
-
-def test_credentials_that_cannot_be_checked_are_no_mistake() -> None:
-    session = greeted(auth_required=True, auth_without_tls=True).session
-    for _ in range(footing.MAX_ERRORS + 1):
-        session.receive(b"AUTH PLAIN " + ANN + b"\r\n")
-        assert isinstance(session.next_event(), events.AuthGiven)
-        session.auth_unavailable()
-        assert session.data_to_send() == replies.AUTH_UNAVAILABLE
-
-
-# --- limits
-
-
-@pytest.mark.parametrize(
-    "line", [b"XYZZY\r\n", b"AUTH PLAIN ?\r\n", b"MAIL FROM:<\r\n", b"\n", b"A" * 3000 + b"\r\n"]
-)
-def test_twenty_mistakes_end_the_session(line: bytes) -> None:
-    shell = greeted(auth_required=line.startswith(b"AUTH"), auth_without_tls=True)
-    said = b"".join(shell.say(line) for _ in range(footing.MAX_ERRORS + 5))
-    assert said.count(b"\r\n") == footing.MAX_ERRORS + 1
-    assert said.endswith(replies.TOO_MANY_ERRORS)
-    assert shell.reason() is events.Reason.ERRORS
-
-
-def test_twenty_wrong_passwords_end_the_session() -> None:
-    shell = greeted(auth_required=True, tls_active=True)
-    wrong = b"AUTH PLAIN " + base64.b64encode(b"\0ann\0wrong") + b"\r\n"
-    said = b"".join(shell.say(wrong) for _ in range(footing.MAX_ERRORS))
-    assert said.endswith(replies.AUTH_REFUSED + replies.TOO_MANY_ERRORS)
-
-
-@pytest.mark.parametrize("line", [b"NOOP", b"RSET", b"VRFY x", b"EHLO x", b"MAIL FROM:<no@b.test>"])
-def test_a_hundred_commands_without_a_message_are_enough(line: bytes) -> None:
-    shell = greeted()
-    said = b"".join(shell.say(line + b"\r\n") for _ in range(footing.MAX_JUNK + 5))
-    assert said.endswith(replies.TOO_MUCH_JUNK)
-    assert shell.reason() is events.Reason.JUNK
-
-
-def test_an_accepted_message_renews_our_patience() -> None:
-    shell = greeted()
-    for _ in range(3):
-        shell.say(*[b"NOOP\r\n"] * 90, *[b"XYZZY\r\n"] * 15)
-        shell.say(ENVELOPE + b"DATA\r\n", b".\r\n")
-    assert len(shell.messages) == 3
-
-
-def test_many_refused_recipients_are_no_mistake() -> None:
-    shell = greeted()
-    shell.say(b"MAIL FROM:<a@b.test>\r\n" + b"RCPT TO:<no@mx.test>\r\n" * 500 + b"RCPT TO:<x@mx.test>\r\n")
-    assert shell.say(b"DATA\r\n") == replies.GO_AHEAD
-
-
-def test_recipients_over_the_limit_are_put_off_and_a_flood_of_them_ends_the_session() -> None:
-    shell = greeted(max_recipients=5)
-    said = shell.say(b"MAIL FROM:<a@b.test>\r\n" + b"RCPT TO:<x@mx.test>\r\n" * 10)
-    assert said.count(replies.ACCEPTED_RECIPIENT) == said.count(replies.TOO_MANY_RECIPIENTS) == 5
-    assert shell.say(b"DATA\r\n", b".\r\n").startswith(replies.GO_AHEAD)
-    said = shell.say(b"MAIL FROM:<a@b.test>\r\n" + b"RCPT TO:<x@mx.test>\r\n" * 1000)
-    assert said.endswith(replies.TOO_MUCH_JUNK)
-
-
-def test_bytes_that_wait_for_an_answer_are_bounded() -> None:
-    shell = greeted()
-    shell.session.receive(b"MAIL FROM:<a@b.test>\r\n")
-    shell.session.next_event()
-    for _ in range(3):
-        shell.session.receive(b"NOOP\r\n" * 10_000)
-    assert shell.session.data_to_send() == replies.OVERFLOW
-    shell.session.mail_accepted()
-    assert shell.session.data_to_send() == b""
-
-
-@pytest.mark.parametrize("verb", [b"GET / HTTP/1.1", b"post /x", b"CONNECT a:25 HTTP/1.1"])
-def test_another_protocol_is_shown_the_door(verb: bytes) -> None:
-    shell = Shell()
-    assert shell.say(verb + b"\r\nHost: x\r\n").endswith(replies.NOT_SMTP)
-    assert shell.reason() is events.Reason.NOT_SMTP
-
-
-# --- bodies
-
-
-@pytest.mark.parametrize(
-    ("body", "reply"),
-    [
-        (b"x" * 998 + b"\r\n" + b"y\r\n", replies.TOO_BIG),
-        (b"x" * 70_000 + b"\r\n", replies.TEXT_LINE_TOO_LONG),
-    ],
-    ids=["size", "line"],
-)
-@pytest.mark.parametrize("cut", [7, 1000, 1_000_000])
-def test_a_body_that_cannot_be_taken_is_discarded_and_the_session_goes_on(
-    body: bytes, reply: bytes, cut: int
-) -> None:
-    shell = greeted(max_size=1000 if reply is replies.TOO_BIG else 0)
-    shell.say(ENVELOPE + b"DATA\r\n")
-    wire = body + b".\r\n" + ENVELOPE + b"DATA\r\n"
-    said = shell.say(*[wire[at : at + cut] for at in range(0, len(wire), cut)])
-    assert said.startswith(reply)
-    assert said.endswith(replies.GO_AHEAD)
-    assert events.Reset() in shell.events
-    assert not any(isinstance(event, events.BodyEnd) for event in shell.events)
-
-
-def test_a_body_is_told_with_its_size_and_whether_it_has_eight_bits() -> None:
-    shell = greeted()
-    shell.say(ENVELOPE + b"DATA\r\n", b"..a\r\n", b"\xff\r\n.\r\n")
-    assert shell.events[-1] == events.BodyEnd(7, eight_bit=True)
-    assert shell.messages == [b".a\r\n\xff\r\n"]
 
 
 # --- ends

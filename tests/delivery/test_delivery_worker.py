@@ -280,3 +280,38 @@ async def test_new_limits_hold_for_the_lanes_that_are_at_work(tmp_path: Path) ->
             at.offer(await at.accept(f"a{number}@shop.test", provider=given.provider))
         await server.wait_heard(b"MAIL", 2)
         assert (server.connections, at.deliverer.depth()["connections"]) == (2, 2)
+
+
+async def test_a_source_that_is_disabled_hands_out_nothing_until_it_is_enabled_again(tmp_path: Path) -> None:
+    off = msgspec.structs.replace(works.SOURCE, disabled=True)
+    async with (
+        scripted.serving() as server,
+        working(tmp_path, given := Given(server.port)) as at,
+    ):
+        at.offer(await at.accept("a1@shop.test", provider=given.provider))
+        await at.store.wait_settled(1)
+        at.deliverer.take(at.parts(Given(server.port, source=off)))
+        at.offer(await at.accept("a2@shop.test", provider=given.provider))
+        await asyncio.sleep(0)
+        assert at.deliverer.depth()["in_memory"] == 1
+        assert at.deliverer.depth()["connections"] == 0
+        at.deliverer.take(at.parts(given))
+        await at.store.wait_settled(2)
+        assert len(await at.events(events.State.DELIVERED)) == 2
+
+
+async def test_a_source_whose_ehlo_name_was_changed_says_the_new_one(tmp_path: Path) -> None:
+    other = msgspec.structs.replace(works.SOURCE, ehlo="other.test")
+    async with (
+        scripted.serving() as server,
+        working(tmp_path, given := Given(server.port)) as at,
+    ):
+        at.offer(await at.accept("a1@shop.test", provider=given.provider))
+        await at.store.wait_settled(1)
+        at.deliverer.take(at.parts(Given(server.port, source=other)))
+        at.offer(await at.accept("a2@shop.test", provider=given.provider))
+        await at.store.wait_settled(2)
+        assert [line for line in server.heard if line.startswith(b"EHLO")] == [
+            b"EHLO gate.test\r\n",
+            b"EHLO other.test\r\n",
+        ]

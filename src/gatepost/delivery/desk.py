@@ -7,7 +7,7 @@ Not here: sockets, the store, the meaning of answers (``gatepost.delivery.worker
 
 import asyncio
 import collections
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from gatepost.delivery import lane as lanes
 from gatepost.delivery import limits as lane_limits
@@ -19,6 +19,7 @@ Targets = tuple[route.Target, ...]
 Group = list[messages.Due]
 GROUP_LIMIT = 100  # recipients of one transaction, what RFC 5321 §4.5.3.1.8 makes every server take
 _UNRESOLVED = 50  # domains of one lane whose DNS answer is awaited
+_LOOK_AGAIN_S = 3600.0  # a lane is looked at this often whatever it waits for
 _UNLIMITED = 100  # connections that a lane without a limit may want at once
 
 
@@ -169,6 +170,21 @@ class Desk:
         """Free connections that have waited for work longer than the limit."""
         idle_s = self.allowance.limits.idle_s
         return [c for free in self.idle.values() for c in free if idle_s and now - c.idle_since > idle_s]
+
+    def arm(self, due_at: int, now_ms: int, wake: "Callable[[Desk], None]") -> None:
+        """Call ``wake`` at ``due_at`` (ms); one timer per lane, moved only forward."""
+        if self.timer is not None:
+            if self.due_at and self.due_at <= due_at:
+                return
+            self.timer.cancel()
+        self.due_at = due_at
+        wait = min(max(0, due_at - now_ms) / 1000, _LOOK_AGAIN_S)
+        self.timer = asyncio.get_running_loop().call_later(wait, self._ring, wake)
+
+    def _ring(self, wake: "Callable[[Desk], None]") -> None:
+        self.timer = None
+        self.due_at = 0
+        wake(self)
 
     @property
     def empty(self) -> bool:

@@ -11,17 +11,26 @@ import asyncio
 import itertools
 from collections.abc import Coroutine, Sequence
 
-from gatepost.delivery import bodies, compose, desk, judge, limits, opener, route, session
-from gatepost.delivery import lane as lanes
+from gatepost.delivery import (
+    bodies,
+    clearance,
+    compose,
+    desk,
+    desks,
+    judge,
+    limits,
+    opener,
+    route,
+    session,
+    settling,
+)
 from gatepost.delivery import parts as delivery_parts
-from gatepost.model import directory as directories
 from gatepost.model import message as messages
 from gatepost.model import reply as replies
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
-from gatepost.policy import hold
 from gatepost.store import port
 
 _PLANS = 50_000  # domains whose plan is remembered
@@ -37,7 +46,7 @@ class Deliverer:
     def __init__(self, parts: delivery_parts.Parts) -> None:
         self._p = parts
         self._epochs = dict(parts.assignment.slots)
-        self._desks: dict[int, desk.Desk] = {}
+        self._desks = desks.Desks(parts.settings)
         self._bodies = bodies.Bodies(parts.settings.body_budget)
         self._judge = judge.Judge(parts.classifier, parts.clock.now_ms, parts.node)
         self._at: dict[session.Connection, tuple[desk.Desk, desk.Targets]] = {}
@@ -45,13 +54,11 @@ class Deliverer:
         self._plans: dict[tuple[str, int], route.Plan] = {}
         self._dirty: set[int] = set()
         self._wake = asyncio.Event()
-        self._done: list[tuple[results.Result, messages.Due, desk.Desk]] = []
-        self._freed: list[tuple[session.Connection, desk.Desk]] = []
         self._again: set[int] = set()
-        self._settling = 0
         self._draining = False
         self._tasks: asyncio.TaskGroup | None = None
         self._callbacks = opener.Opened(self._on_done, self._on_closed)
+        self._settling = settling.Settling(self._write, self._spawn, self._settled, self._free)
 
     # --- what others call
 
@@ -76,7 +83,7 @@ class Deliverer:
             source = self._p.source(due.source)
             if source is None or self._draining:
                 continue
-            kept += self._desk(number, due.provider, source).lane.add(due)
+            kept += self._desks.of(number, due.provider, source).lane.add(due)
             self._mark(number)
         if kept and body is not None:
             self._bodies.keep(jobs[0].message, body, kept)
@@ -95,30 +102,30 @@ class Deliverer:
 
     def take(self, parts: delivery_parts.Parts) -> None:
         """Work with these from now on; attempts under way keep the old ones."""
-        self._p, settings = parts, parts.settings
+        self._p = parts
         self._plans.clear()
-        for at in self._desks.values():
-            at.allowance.limits = limits.effective(at.lane.provider, at.source, settings)
+        for at in self._desks.take(parts.settings, parts.source):
+            self._mark(at.lane.number)
 
     async def drain(self, timeout_s: float) -> None:
         """Hand out nothing more; wait for what is under way, at most ``timeout_s``; then break it off."""
         self._draining = True
-        for connections in [free for d in self._desks.values() for free in list(d.idle.values())]:
+        for connections in [free for d in self._desks for free in list(d.idle.values())]:
             for connection in list(connections):
                 connection.quit()
         deadline = self._p.clock.monotonic() + timeout_s
-        while (self._at or self._settling or self._done) and self._p.clock.monotonic() < deadline:  # noqa: ASYNC110 - four conditions, and the end of the process
+        while (self._at or self._settling.busy) and self._p.clock.monotonic() < deadline:  # noqa: ASYNC110 - four conditions, and the end of the process
             await asyncio.sleep(0.02)
         for connection in list(self._at):
             connection.abort()
-        while self._settling or self._done:  # noqa: ASYNC110 - as above
+        while self._settling.busy:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.02)
 
     def depth(self) -> dict[str, int]:
         """Figures for the log and the control socket."""
         return {
             "lanes": len(self._desks),
-            "in_memory": sum(d.lane.known for d in self._desks.values()),
+            "in_memory": sum(d.lane.known for d in self._desks),
             "connections": len(self._at),
             "body_bytes": self._bodies.bytes,
         }
@@ -142,6 +149,8 @@ class Deliverer:
 
     async def _pump(self, at: desk.Desk) -> None:
         lane = at.lane
+        if at.source.disabled:
+            return
         if lane.more and lane.waiting <= lane.window // 4:
             limit = lane.window + lane.known
             rows = await self._p.store.due(lane.number, self._p.clock.now_ms(), limit)
@@ -205,7 +214,7 @@ class Deliverer:
             self._bodies.release(due.message)
         self._arm(at, 0 if at.lane.waiting else at.due_at)
         if number % port.SLOTS in self._epochs:
-            self._desk(number, provider, at.source).lane.more = True
+            self._desks.of(number, provider, at.source).lane.more = True
             self._mark(number)
         else:
             self._p.tell_other(number)
@@ -213,8 +222,7 @@ class Deliverer:
     def _under_way(self, at: desk.Desk, domain: str) -> bool:
         """Whether something of the domain is on a connection, or not yet handed to the store for settlement."""
         sending = (due for c, (d, _) in self._at.items() if d is at for due in c.jobs)
-        ended = (due for _, due, d in self._done if d is at)
-        return any(due.domain == domain for due in itertools.chain(sending, ended))
+        return any(due.domain == domain for due in itertools.chain(sending, self._settling.waiting(at)))
 
     async def _send_all(self, at: desk.Desk, pairs: list[tuple[session.Connection, desk.Group]]) -> None:
         """Read what stands against every recipient, and the bodies that are not here; then write, at once."""
@@ -230,9 +238,10 @@ class Deliverer:
         for connection, group in pairs:
             going = [due for due in group if self._may_go(at, due, next(standings))]
             body = self._bodies.get(group[0].message) or loaded.get(group[0].message)
-            if body is None and going:
-                self._lost(at, going)
-                going = []
+            if body is None:
+                for due in going:
+                    lost = clearance.lost(due, self._claim(at), self._p.clock.now_ms())
+                    self._settling.add(lost, due, at)
             if not going or body is None:
                 self._free(connection, at)
             elif connection.can_send:
@@ -243,26 +252,10 @@ class Deliverer:
 
     def _may_go(self, at: desk.Desk, due: messages.Due, standing: port.Standing) -> bool:
         """Whether nothing stands against an attempt now; what does is settled without one."""
-        claim = self._claim(at)
-        now = self._p.clock.now_ms()
-        if standing.entry is not None:
-            self._settle_soon(results.Blocked(due.id, claim, standing.entry), due, at)
-        elif due.expires_at <= now and due.attempts:
-            self._settle_soon(results.Expired(due.id, claim), due, at)
-        else:
-            until = hold.may_go(standing.record, due, now) if standing.record else None
-            if until is None:
-                return True
-            self._settle_soon(results.Postponed(due.id, claim, until, "address held"), due, at)
-        return False
-
-    def _lost(self, at: desk.Desk, group: desk.Group) -> None:
-        """The body cannot be read: kept and tried later, with an alarm by the watchdog; never bounced (faults.md A08)."""
-        until = self._p.clock.now_ms() + _LOST_MS
-        for due in group:
-            self._settle_soon(
-                results.Postponed(due.id, self._claim(at), until, "body cannot be read"), due, at
-            )
+        against = clearance.against(due, standing, self._claim(at), self._p.clock.now_ms())
+        if against is not None:
+            self._settling.add(against, due, at)
+        return against is None
 
     # --- connections
 
@@ -324,13 +317,13 @@ class Deliverer:
         lane = (at.lane.provider, at.source)
         too_many = 0
         for due, result in self._judge.of_transaction(done, connection, lane, self._claim(at)):
-            self._settle_soon(result, due, at)
+            self._settling.add(result, due, at)
             if result.verdict.category is _TOO_MANY:
                 too_many += 1
         if too_many:
             self._divide(connection.peer.host, too_many, len(done.jobs))
         if not connection.closed:
-            self._freed.append((connection, at))
+            self._settling.then_free(connection, at)
 
     def _divide(self, host: str, too_many: int, of: int) -> None:
         """A host takes fewer recipients at once: its next transactions, on all connections, are smaller."""
@@ -341,62 +334,28 @@ class Deliverer:
 
     def _of(self, done: session.Done) -> tuple[desk.Desk, desk.Targets]:
         """The desk of a connection that is closed already: its deliveries name the lane."""
-        return self._desks[done.jobs[0].lane], ()
+        return self._desks.known(done.jobs[0].lane), ()
 
     def _fail(self, at: desk.Desk, group: desk.Group, failure: session.Failure) -> None:
         lane = (at.lane.provider, at.source)
         for due, result in self._judge.of_failure(group, failure, lane, self._claim(at)):
-            self._settle_soon(result, due, at)
+            self._settling.add(result, due, at)
 
-    # --- settling
-
-    def _settle_soon(self, result: results.Result, due: messages.Due, at: desk.Desk) -> None:
-        if not self._done:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._done.append((result, due, at))
-
-    def _flush(self) -> None:
-        done, self._done = self._done, []
-        freed, self._freed = self._freed, []
-        self._settling += 1
-        self._spawn(self._settle(done, freed))
-
-    async def _settle(
-        self,
-        done: list[tuple[results.Result, messages.Due, desk.Desk]],
-        freed: list[tuple[session.Connection, desk.Desk]],
-    ) -> None:
-        try:
-            written = await self._p.store.settle([result for result, _, _ in done], self._p.decide)
-        finally:
-            self._settling -= 1
-        for (_, due, at), settlement in zip(done, written, strict=True):
-            at.lane.forget(due.id)
-            self._bodies.release(due.message)
-            if settlement is not None and settlement.reschedule is not None:
-                self._again_at(at, settlement.reschedule)
-        for connection, at in freed:
-            self._free(connection, at)
-
-    def _again_at(self, at: desk.Desk, reschedule: settlements.Reschedule) -> None:
-        if reschedule.status is messages.Status.QUEUED:
-            self._arm(at, reschedule.next_at)
+    def _settled(self, due: messages.Due, at: desk.Desk, settlement: settlements.Settlement | None) -> None:
+        """A result is committed: the delivery is no longer under way."""
+        at.lane.forget(due.id)
+        self._bodies.release(due.message)
+        later = settlement.reschedule if settlement is not None else None
+        if later is not None and later.status is messages.Status.QUEUED:
+            self._arm(at, later.next_at)
 
     # --- timers and sweeps
 
     def _arm(self, at: desk.Desk, due_at: int) -> None:
-        """Look at the lane at ``due_at`` (ms); one timer per lane, moved only forward."""
-        if at.timer is not None:
-            if at.due_at and at.due_at <= due_at:
-                return
-            at.timer.cancel()
-        at.due_at = due_at
-        wait = max(0, due_at - self._p.clock.now_ms()) / 1000
-        at.timer = asyncio.get_running_loop().call_later(min(wait, 3600.0), self._due, at)
+        """Look at the lane at ``due_at`` (ms)."""
+        at.arm(due_at, self._p.clock.now_ms(), self._due)
 
     def _due(self, at: desk.Desk) -> None:
-        at.timer = None
-        at.due_at = 0
         at.lane.more = True
         self._mark(at.lane.number)
 
@@ -414,29 +373,21 @@ class Deliverer:
             source = self._p.source(head.source)
             if source is None or source.disabled:
                 continue
-            at = self._desk(head.lane, head.provider, source)
+            at = self._desks.of(head.lane, head.provider, source)
             if head.next_at <= now_ms:
                 at.lane.more = True
                 self._mark(head.lane)
             else:
                 self._arm(at, head.next_at)
-        now = self._p.clock.monotonic()
-        for number, at in list(self._desks.items()):
-            for connection in at.stale(now):
-                connection.quit()
-            if at.empty:
-                del self._desks[number]
+        for at in self._desks.renew(self._p.source):
+            self._plans.clear()
+            self._mark(at.lane.number)
+        self._desks.tidy(self._p.clock.monotonic())
 
     # --- small things
 
-    def _desk(self, number: int, provider: str, source: directories.Source) -> desk.Desk:
-        found = self._desks.get(number)
-        if found is None:
-            settings = self._p.settings
-            allowance = limits.Allowance(limits.effective(provider, source, settings))
-            found = desk.Desk(lanes.Lane(number, provider, source.id, settings.window), source, allowance)
-            self._desks[number] = found
-        return found
+    async def _write(self, batch: Sequence[results.Result]) -> Sequence[settlements.Settlement | None]:
+        return await self._p.store.settle(batch, self._p.decide)
 
     def _claim(self, at: desk.Desk) -> results.Claim:
         slot = at.lane.number % port.SLOTS

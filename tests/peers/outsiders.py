@@ -1,8 +1,7 @@
 """Programs that are not ours, started for one test: servers on a free port of loopback, and how tests skip without them.
 
-Programs come from ``PATH`` and from two directories that need no installation: ``PEERS_OPENSMTPD`` (an unpacked
-opensmtpd package: ``apt-get download opensmtpd && dpkg -x opensmtpd*.deb DIR``), ``PEERS_NODE`` (where
-``npm install nodemailer`` was run).
+``eval "$(.ci/peers)"`` gets them all. Programs come from ``PATH`` and from two directories that need no installation:
+``PEERS_OPENSMTPD`` (an unpacked opensmtpd package), ``PEERS_NODE`` (where ``npm install nodemailer`` was run).
 """
 
 import contextlib
@@ -26,7 +25,7 @@ def program(name: str, package: str) -> str:
     """Its path; skips the test where it is absent."""
     found = shutil.which(name, path=_PLACES)
     if found is None:
-        pytest.skip(f"{name} is not here (Debian: apt-get install {package})")
+        pytest.skip(f"{name} is not here: .ci/peers gets it (Debian: apt-get install {package})")
     return found
 
 

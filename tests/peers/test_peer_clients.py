@@ -1,6 +1,6 @@
 """Submission by clients that are not ours: swaks, smtplib and Nodemailer log in, over TLS too; strangers relay nothing.
 
-Nodemailer is found in the directory that ``PEERS_NODE`` names, where ``npm install nodemailer`` was run.
+Nodemailer is found in the directory that ``PEERS_NODE`` names; ``.ci/peers`` gets it.
 """
 
 import asyncio
@@ -193,7 +193,7 @@ require("nodemailer").createTransport(asked.transport).sendMail(asked.mail).then
 async def _nodemailer(gateway: Office, to: str, *, secure: bool = False) -> dict[str, object]:
     where = Path(os.environ.get("PEERS_NODE", "/nowhere")) / "node_modules"
     if not (where / "nodemailer").is_dir():
-        pytest.skip("no Nodemailer: PEERS_NODE names no directory where npm install nodemailer was run")
+        pytest.skip("no Nodemailer: PEERS_NODE names no directory that has it: .ci/peers gets it")
     transport = {
         "host": "localhost",
         "port": gateway.implicit if secure else gateway.starttls,

@@ -1,6 +1,6 @@
 """Delivery to a real OpenSMTPD over TLS, in a root directory of its own: nothing is installed, Debian's Postfix stays.
 
-Set ``PEERS_OPENSMTPD`` to an unpacked package: ``apt-get download opensmtpd && dpkg -x opensmtpd*.deb DIR``.
+``PEERS_OPENSMTPD`` names an unpacked package; ``.ci/peers`` gets one.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ def opensmtpd(tls: str) -> Iterator[int]:
     """The port of one that has the user alice in users.test, and an alias of hers in aliases.test."""
     unpacked = Path(os.environ.get("PEERS_OPENSMTPD", "/nowhere"))
     if not (unpacked / "usr/sbin/smtpd").exists():
-        pytest.skip("no OpenSMTPD: PEERS_OPENSMTPD names no unpacked package (see the module's docstring)")
+        pytest.skip("no OpenSMTPD: PEERS_OPENSMTPD names no unpacked package: .ci/peers gets one")
     outsiders.need_root("chroot")
     [port] = gateways.free_ports(1)
     with tempfile.TemporaryDirectory(prefix="gatepost-opensmtpd-") as name:

@@ -1,25 +1,36 @@
 """Assembles the Settings that each package declares, from ``gatepost.toml`` and the environment.
 
-Guarantees: a Settings that was loaded is usable; unknown keys are refused; every error names ``file:key``. An environment
-variable ``GATEPOST_SECTION__KEY`` stands above the file. Not here: what lives in the store.
+Guarantees: a Settings that was loaded is usable; unknown keys are refused; all errors are told at once, each names
+``file:line: key`` or the environment's variable. ``GATEPOST_SECTION__KEY`` stands above the file.
+Not here: what lives in the store, and what only the machine can tell (``gatepost.app.starting``).
 """
 
 import os
+import re
 import socket
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
-from gatepost import errors
+from gatepost import errors, toml
 from gatepost.delivery import settings as delivery_settings
 from gatepost.ingest import settings as ingest_settings
+from gatepost.net import questions
 from gatepost.policy import settings as policy_settings
 
 FILE = "gatepost.toml"
 _PREFIX = "GATEPOST_"
 _COMMANDS = frozenset({"GATEPOST_CONFIG", "GATEPOST_KEY"})  # of the command line, no settings
+MAX_WORKERS = 64  # gatepost.store.port.SLOTS: a worker above it would own none
+_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HOSTNAME = re.compile(
+    r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]"
+)
+_MAX_HOSTNAME = 255
+_LONGEST_SOCKET = "/worker-63.sock"  # of those in the data directory
+_MAX_SOCKET_PATH = 107  # Linux: bytes of a Unix socket's path
 _RESTART = ("data_dir", "node", "hostname", "workers", "listener", "http", "tls", "dns", "ingest", "log")
 
 
@@ -64,28 +75,45 @@ class Unusable(errors.GatepostError):
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """Read, override, check. Paths in it are relative to the file's directory. Raises BadInput or Unusable."""
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise errors.BadInput(str(path), f"cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise errors.BadInput(str(path), str(error)) from None
-    return read(_overridden(table, environ), path)
-
-
-def read(table: Mapping[str, object], path: Path) -> Settings:
-    """Settings from a parsed table. Raises BadInput or Unusable."""
-    try:
-        found = msgspec.convert(dict(table), Settings)
-    except msgspec.ValidationError as error:
-        problem, _, place = str(error).partition(" - at `$.")
-        where = f"{path}:{place.rstrip('`')}" if place else str(path)
-        raise errors.BadInput(where, problem) from None
-    found = _completed(found, path.parent)
-    problems = tuple(errors.BadInput(f"{path}:{p.place}", p.problem) for p in _problems(found))
-    if problems:
-        raise Unusable(problems)
+    text = _text(path)
+    table, variables = _overridden(toml.parse(text, str(path)), environ)
+    found, mistakes = toml.convert(table, Settings)
+    found = completed(found, path.parent)
+    mistaken = {_section(one.place) for one in mistakes}
+    mistakes += [one for one in problems(found) if _section(one.place) not in mistaken]
+    if mistakes:
+        raise _named(mistakes, text, path, variables)
     return found
+
+
+def named(found: Iterable[errors.BadInput], path: Path, environ: Mapping[str, str]) -> Unusable:
+    """Problems with keys that showed up later, with the place where each key was given."""
+    text = _text(path)
+    return _named(found, text, path, _overridden(toml.parse(text, str(path)), environ)[1])
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        hint = "; `gatepost init` writes one" if isinstance(error, FileNotFoundError) else ""
+        raise errors.BadInput(str(path), f"cannot be read: {error.strerror}{hint}") from None
+    except UnicodeDecodeError as error:
+        raise errors.BadInput(str(path), str(error)) from None
+
+
+def _named(found: Iterable[errors.BadInput], text: str, path: Path, variables: Mapping[str, str]) -> Unusable:
+    def place(key: str) -> str:
+        for given, variable in variables.items():
+            if re.match(rf"{re.escape(given)}(?![\w-])", key):
+                return variable if key == given else f"{variable}: {key}"
+        return toml.place(text, str(path), key)
+
+    return Unusable(tuple(errors.BadInput(place(one.place), one.problem) for one in found))
+
+
+def _section(key: str) -> str:
+    return re.split(r"[.\[]", key, maxsplit=1)[0]
 
 
 def needs_restart(old: Settings, new: Settings) -> list[str]:
@@ -93,13 +121,14 @@ def needs_restart(old: Settings, new: Settings) -> list[str]:
     return [key for key in _RESTART if getattr(old, key) != getattr(new, key)]
 
 
-def _completed(found: Settings, base: Path) -> Settings:
+def completed(found: Settings, base: Path) -> Settings:
+    """With what the machine says where nothing was given, and paths relative to ``base``."""
     cores = os.cpu_count() or 1
     return msgspec.structs.replace(
         found,
         data_dir=str(base / found.data_dir),
         hostname=found.hostname or socket.getfqdn(),
-        workers=found.workers or (1 if cores <= 2 else cores // 2),
+        workers=found.workers or min(MAX_WORKERS, 1 if cores <= 2 else cores // 2),
         tls=msgspec.structs.replace(
             found.tls,
             cert=str(base / found.tls.cert) if found.tls.cert else "",
@@ -108,35 +137,50 @@ def _completed(found: Settings, base: Path) -> Settings:
     )
 
 
-def _problems(found: Settings) -> Iterator[errors.BadInput]:
-    if found.workers < 1:
-        yield errors.BadInput("workers", f"{found.workers} is below 1")
+def problems(found: Settings) -> Iterator[errors.BadInput]:
+    """Everything that makes no sense, in the order of the documentation."""
+    yield from _general_problems(found)
+    for index, listener in enumerate(found.listener):
+        yield from ingest_settings.listener_problems(listener, f"listener[{index}]", found.tls)
+    yield from ingest_settings.shared_addresses(found.listener, found.http)
+    yield from ingest_settings.http_problems(found.http, found.tls)
+    yield from ingest_settings.tls_problems(found.tls)
+    if found.dns.server:
+        try:
+            questions.server(found.dns.server, "dns.server")
+        except errors.BadInput as problem:
+            yield problem
+    yield from delivery_settings.route_problems(found.route)
+    for index, route in enumerate(found.route):
+        yield from ingest_settings.wrong_host_port(route.to, f"route[{index}].to", least_port=1)
+    yield from delivery_settings.problems(found.delivery)
+    yield from ingest_settings.ingest_problems(found.ingest)
+    yield from policy_settings.problems(found.policy)
     if found.log.level not in {"debug", "info", "warning", "error"}:
         yield errors.BadInput("log.level", f"{found.log.level!r} is not debug, info, warning or error")
-    checks: list[Callable[[], None]] = [
-        lambda: ingest_settings.check_tls(found.tls),
-        lambda: ingest_settings.check_http(found.http, found.tls),
-        lambda: ingest_settings.check_ingest(found.ingest),
-    ]
-    for check in checks:
-        try:
-            check()
-        except errors.BadInput as problem:
-            yield problem
-    for index, listener in enumerate(found.listener):
-        try:
-            ingest_settings.check_listener(listener, f"listener[{index}]", found.tls)
-        except errors.BadInput as problem:
-            yield problem
-    for index, route in enumerate(found.route):
-        try:
-            ingest_settings.host_port(route.to, f"route[{index}].to")
-        except errors.BadInput as problem:
-            yield problem
-    yield from policy_settings.problems(found.policy)
 
 
-def _overridden(table: dict[str, object], environ: Mapping[str, str]) -> dict[str, object]:
+def _general_problems(found: Settings) -> Iterator[errors.BadInput]:
+    longest = len(os.fsencode(found.data_dir)) + len(_LONGEST_SOCKET)
+    if "\0" in found.data_dir:
+        yield errors.BadInput("data_dir", "no path has a NUL character in it")
+    elif longest > _MAX_SOCKET_PATH:
+        yield errors.BadInput(
+            "data_dir",
+            f"the path is {longest - _MAX_SOCKET_PATH} bytes too long for the sockets in it; a symbolic link helps",
+        )
+    if not _NODE.fullmatch(found.node):
+        yield errors.BadInput("node", f"{found.node!r} is not a name of letters, digits, '.', '_' and '-'")
+    if len(found.hostname) > _MAX_HOSTNAME or not _HOSTNAME.fullmatch(found.hostname):
+        yield errors.BadInput("hostname", f"{found.hostname!r} is no host name (IDNs as A-labels)")
+    yield from errors.out_of_range(found.workers, 1, MAX_WORKERS, "workers")
+
+
+def _overridden(
+    table: dict[str, object], environ: Mapping[str, str]
+) -> tuple[dict[str, object], dict[str, str]]:
+    """The table with what the environment says, and which variable gave which key."""
+    variables: dict[str, str] = {}
     for name, text in environ.items():
         if not name.startswith(_PREFIX) or name in _COMMANDS:
             continue
@@ -150,7 +194,8 @@ def _overridden(table: dict[str, object], environ: Mapping[str, str]) -> dict[st
                 raise errors.BadInput(name, f"{section} is not a section")
             at = inner
         at[key] = _value(text)
-    return table
+        variables[".".join((*sections, key))] = name
+    return table, variables
 
 
 def _value(text: str) -> object:

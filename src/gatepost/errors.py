@@ -4,6 +4,8 @@ Guarantees: every message is one clear line that names the place. A failed deliv
 value (``gatepost.model.result``); these are for bad input, broken infrastructure and wrong use.
 """
 
+from collections.abc import Iterator
+
 
 class GatepostError(Exception):
     """Something went wrong that a person can be told about in one line."""
@@ -27,3 +29,9 @@ class StoreUnhealthy(GatepostError):
 
 class StoreBusy(GatepostError):
     """A write had not begun when its time was over: it was taken back whole, and the store is well (faults.md P4)."""
+
+
+def out_of_range(value: float, least: float, most: float, place: str) -> Iterator[BadInput]:
+    """A problem unless the number lies in the range; NaN lies in none."""
+    if not least <= value <= most:
+        yield BadInput(place, f"{value} is not in {least}…{most}")

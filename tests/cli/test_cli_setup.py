@@ -1,7 +1,5 @@
 """From nothing to a configuration that serves: init, check, apply, and the directory's groups."""
 
-import tomllib
-
 import pytest
 from tests.cli import cli_values as values
 
@@ -62,7 +60,8 @@ def test_the_examples_of_the_template_load_too(gateway: values.Gateway) -> None:
         "# expires",
     )
     whole = "\n".join(line[2:] if line.startswith((*starts, *more)) else line for line in lines)
-    settings = config.read(tomllib.loads(whole), gateway.config)
+    gateway.config.write_text(whole)
+    settings = config.load(gateway.config, {})
     assert len(settings.listener) == 3
     assert len(settings.route) == 2
     assert settings.policy.suppression.provisional_days == 7

@@ -1,5 +1,7 @@
 """What an operator may set about submission, and how a mistake is named."""
 
+from collections.abc import Iterable
+
 import msgspec
 import pytest
 
@@ -8,6 +10,10 @@ from gatepost.ingest import settings
 
 TLS = settings.TlsSettings("cert.pem", "key.pem")
 NO_TLS = settings.TlsSettings()
+
+
+def places(problems: Iterable[errors.BadInput]) -> list[str]:
+    return [one.place for one in problems]
 
 
 @pytest.mark.parametrize(
@@ -22,7 +28,10 @@ def test_a_host_and_port_are_read(text: str, expected: tuple[str, int]) -> None:
     assert settings.host_port(text, "here") == expected
 
 
-@pytest.mark.parametrize("text", ["587", ":587", "::1:587", "host:", "host:65536", "host:٣", "host:x"])
+@pytest.mark.parametrize(
+    "text",
+    ["587", ":587", "::1:587", "host:", "host:65536", "host:٣", "host:x", "ho st:25", "[::g]:25", "h\r\n:25"],
+)
 def test_a_bad_address_names_its_place(text: str) -> None:
     with pytest.raises(errors.BadInput) as caught:
         settings.host_port(text, "listener[2].address")
@@ -30,12 +39,12 @@ def test_a_bad_address_names_its_place(text: str) -> None:
 
 
 def test_the_defaults_are_good() -> None:
-    settings.check_listener(settings.ListenerSettings(), "listener[0]", TLS)
-    settings.check_http(settings.HttpSettings(), NO_TLS)
-    settings.check_http(settings.HttpSettings(address=""), NO_TLS)
-    settings.check_tls(TLS)
-    settings.check_tls(NO_TLS)
-    settings.check_ingest(settings.IngestSettings())
+    assert not places(settings.listener_problems(settings.ListenerSettings(), "listener[0]", TLS))
+    assert not places(settings.http_problems(settings.HttpSettings(), NO_TLS))
+    assert not places(settings.http_problems(settings.HttpSettings(address=""), NO_TLS))
+    assert not places(settings.tls_problems(TLS))
+    assert not places(settings.tls_problems(NO_TLS))
+    assert not places(settings.ingest_problems(settings.IngestSettings()))
 
 
 @pytest.mark.parametrize(
@@ -52,25 +61,31 @@ def test_the_defaults_are_good() -> None:
 )
 def test_a_listeners_mistake_is_named(change: dict[str, object], place: str) -> None:
     listener = msgspec.convert({**change}, settings.ListenerSettings)
-    with pytest.raises(errors.BadInput) as caught:
-        settings.check_listener(listener, "listener[0]", TLS)
-    assert caught.value.place == f"listener[0].{place}"
+    assert places(settings.listener_problems(listener, "listener[0]", TLS)) == [f"listener[0].{place}"]
 
 
 def test_tls_needs_a_certificate() -> None:
-    with pytest.raises(errors.BadInput, match="needs"):
-        settings.check_listener(settings.ListenerSettings(), "listener[0]", NO_TLS)
-    with pytest.raises(errors.BadInput, match=r"http\.tls"):
-        settings.check_http(settings.HttpSettings(tls=True), NO_TLS)
-    with pytest.raises(errors.BadInput, match=r"tls\.key"):
-        settings.check_tls(settings.TlsSettings(cert="cert.pem"))
+    assert places(settings.listener_problems(settings.ListenerSettings(), "listener[0]", NO_TLS)) == [
+        "listener[0].tls"
+    ]
+    assert places(settings.http_problems(settings.HttpSettings(tls=True), NO_TLS)) == ["http.tls"]
+    assert places(settings.tls_problems(settings.TlsSettings(cert="cert.pem"))) == ["tls.key"]
 
 
 def test_keys_do_not_cross_a_network_in_clear() -> None:
-    with pytest.raises(errors.BadInput, match="in clear"):
-        settings.check_http(settings.HttpSettings(address="0.0.0.0:80"), NO_TLS)
-    settings.check_http(settings.HttpSettings(address="0.0.0.0:80", behind_proxy=True), NO_TLS)
-    settings.check_http(settings.HttpSettings(address="localhost:80"), NO_TLS)
+    [problem] = settings.http_problems(settings.HttpSettings(address="0.0.0.0:80"), NO_TLS)
+    assert "in clear" in problem.problem
+    behind = settings.HttpSettings(address="0.0.0.0:80", behind_proxy=True)
+    assert not places(settings.http_problems(behind, NO_TLS))
+    assert not places(settings.http_problems(settings.HttpSettings(address="localhost:80"), NO_TLS))
+
+
+def test_an_address_belongs_to_one_listener() -> None:
+    one = settings.ListenerSettings(address="127.0.0.1:25")
+    free = settings.ListenerSettings(address="127.0.0.1:0")
+    http = settings.HttpSettings(address="127.0.0.1:25")
+    shared = settings.shared_addresses((one, free, free, one), http)
+    assert places(shared) == ["listener[3].address", "http.address"]
 
 
 @pytest.mark.parametrize(
@@ -88,9 +103,8 @@ def test_keys_do_not_cross_a_network_in_clear() -> None:
     ids=str,
 )
 def test_a_senseless_limit_is_named(change: dict[str, object]) -> None:
-    with pytest.raises(errors.BadInput) as caught:
-        settings.check_ingest(msgspec.convert(change, settings.IngestSettings))
-    assert caught.value.place == f"ingest.{next(iter(change))}"
+    found = places(settings.ingest_problems(msgspec.convert(change, settings.IngestSettings)))
+    assert found == [f"ingest.{next(iter(change))}"]
 
 
 def test_an_unknown_key_is_refused() -> None:

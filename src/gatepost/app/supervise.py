@@ -14,7 +14,7 @@ from pathlib import Path
 from gatepost import clock as clocks
 from gatepost import config, errors
 from gatepost import log as logs
-from gatepost.app import compose, control, link, operate, processes
+from gatepost.app import compose, control, link, operate, processes, starting
 from gatepost.store import port
 
 LOCK_WAIT_S = 15.0
@@ -44,6 +44,8 @@ class Supervisor:
         data_dir = Path(self.settings.data_dir)
         lock_fd = await _hold(data_dir)
         try:
+            if found := tuple(starting.problems(self.settings)):
+                raise config.Unusable(found)
             store = await compose.open_store(self.settings, None)
             try:
                 await self._run(store, lock_fd, ready)

@@ -1,10 +1,8 @@
 """``gatepost apply FILE``: accounts, Pools, Sources, Bridges and sender domains as a TOML file describes them."""
 
-import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from gatepost import errors
 from gatepost.cli import context, show
@@ -25,16 +23,29 @@ def apply(file: Path, /, *, json: context.Json = False, config: context.Config =
 
 
 def read(file: Path) -> "planning.Plan":
-    """The plan in a file. Raises BadInput."""
+    """The plan in a file. Raises BadInput, Unusable."""
+    from gatepost import config, toml
     from gatepost.cli import planning
 
     try:
-        return msgspec.convert(tomllib.loads(file.read_text("utf-8")), planning.Plan)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError as error:
         raise errors.BadInput(str(file), str(error)) from None
-    except msgspec.ValidationError as error:
-        problem, _, place = str(error).partition(" - at `$.")
-        raise errors.BadInput(f"{file}:{place.rstrip('`')}" if place else str(file), problem) from None
+    plan, problems = toml.convert(toml.parse(text, str(file)), planning.Plan)
+    if problems := [*problems, *_given_twice(plan)]:
+        placed = [errors.BadInput(toml.place(text, str(file), one.place), one.problem) for one in problems]
+        raise config.Unusable(tuple(placed))
+    return plan
+
+
+def _given_twice(plan: "planning.Plan") -> Iterator[errors.BadInput]:
+    for kind in plan.__struct_fields__:
+        places: dict[tuple[str, str], str] = {}
+        for index, entry in enumerate(getattr(plan, kind)):
+            key, place = (getattr(entry, "account", ""), entry.name), f"{kind}[{index}].name"
+            if key in places:
+                yield errors.BadInput(place, f"{entry.name!r} is {places[key]} already")
+            places.setdefault(key, place)
 
 
 async def carry_out(plan: "planning.Plan", config: Path, *, json: bool) -> int:

@@ -54,15 +54,14 @@ def check(
 def found(config: Path) -> list[str]:
     """Everything that is wrong, one line each."""
     from gatepost import errors
-    from gatepost.app import compose
+    from gatepost.app import compose, starting
     from gatepost.classify import rules
-    from gatepost.net import tls
 
     problems: list[str] = []
     try:
         settings = context.load(config)
-        if settings.tls.cert:
-            tls.server_context(settings.tls.cert, settings.tls.key)
+        if wrong := tuple(starting.certificate_problems(settings)):
+            raise context.named(wrong, config)
     except errors.GatepostError as error:
         problems += str(error).splitlines()
     return problems + rules.problems(compose.rule_files())

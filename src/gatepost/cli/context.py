@@ -7,14 +7,14 @@ import asyncio
 import contextlib
 import getpass
 import os
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import cyclopts
 
 if TYPE_CHECKING:
-    from gatepost import config
+    from gatepost import config, errors
     from gatepost.app import operate
     from gatepost.model import directory as directories
     from gatepost.store import port
@@ -52,6 +52,13 @@ def load(path: Path) -> "config.Settings":
     from gatepost import config
 
     return config.load(path, environment())
+
+
+def named(problems: "Iterable[errors.BadInput]", path: Path) -> "config.Unusable":
+    """Problems with keys, with the line or variable that gave each."""
+    from gatepost import config
+
+    return config.named(problems, path, environment())
 
 
 def load_if_there(path: Path) -> "config.Settings":

@@ -16,13 +16,17 @@ _RECIPIENTS = 2000
 
 def serve(*, config: context.Config = context.DEFAULT) -> int:
     """Run the gateway until SIGTERM: it then takes no new mail and finishes what is under way; SIGHUP reads the configuration again."""
+    from gatepost import config as configs
     from gatepost import log as logs
     from gatepost.app import supervise
 
     settings = context.load(config)
     logs.configure(settings.log.level, json=settings.log.json)
     supervisor = supervise.Supervisor(settings, lambda: context.load(config))
-    return context.run(supervisor.run(lambda running: _tell(running.settings)))
+    try:
+        return context.run(supervisor.run(lambda running: _tell(running.settings)))
+    except configs.Unusable as error:
+        raise context.named(error.problems, config) from None
 
 
 def demo(

@@ -1,6 +1,21 @@
-"""What an operator may set about delivery, with its defaults."""
+"""What an operator may set about delivery, with its defaults, and what would be wrong with it.
+
+Guarantees: settings of which ``problems`` and ``route_problems`` tell nothing can be used without another look; each
+problem is a BadInput that names the key (``delivery.lane[0].idle_s``). Not here: ``host:port`` of a route (``gatepost.config``).
+"""
+
+from collections.abc import Iterator
 
 import msgspec
+
+from gatepost import errors
+from gatepost.model import address
+from gatepost.net import addresses
+
+_HOUR_S = 3_600
+_DAY_S = 86_400
+_MANY = 100_000  # connections, or deliveries in memory: more than one process can hold
+_BUDGET = 1 << 40
 
 
 class LaneLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,8 +47,8 @@ class LaneOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[[route]]``: mail for a domain (``example.test``) or a suffix (``.example.test``, ``.``) goes to ``to`` (host:port)."""
 
-    domain: str
-    to: str
+    domain: str = ""
+    to: str = ""
 
 
 class DeliverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,3 +73,62 @@ class DeliverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sweep_s: float = 2.0
     shutdown_timeout_s: float = 30.0
     lane: tuple[LaneOverride, ...] = ()
+
+
+def problems(settings: DeliverySettings) -> Iterator[errors.BadInput]:
+    """Everything that is wrong with ``[delivery]``."""
+    for key, least, most in (
+        ("port", 1, 65535),
+        ("connect_timeout_s", 0.1, _HOUR_S),
+        ("reply_timeout_s", 0.1, _DAY_S),
+        ("dot_timeout_s", 0.1, _DAY_S),
+        ("max_hosts", 1, 100),
+        ("window", 1, _MANY),
+        ("body_budget", 0, _BUDGET),
+        ("max_connections", 1, _MANY),
+        ("sweep_s", 0.05, _HOUR_S),
+        ("shutdown_timeout_s", 0, _HOUR_S),
+    ):
+        yield from errors.out_of_range(getattr(settings, key), least, most, f"delivery.{key}")
+    yield from addresses.wrong_networks(settings.allow_networks, "delivery.allow_networks")
+    yield from addresses.wrong_networks(settings.only_networks, "delivery.only_networks")
+    for index, lane in enumerate(settings.lane):
+        yield from _lane_problems(lane, f"delivery.lane[{index}]")
+
+
+def route_problems(routes: tuple[Route, ...]) -> Iterator[errors.BadInput]:
+    """What is wrong with the domains of ``[[route]]``."""
+    places: dict[str, str] = {}
+    for index, route in enumerate(routes):
+        place = f"route[{index}].domain"
+        key = route.domain.lower().rstrip(".") or route.domain
+        if not _is_pattern(key):
+            yield errors.BadInput(
+                place, f"{route.domain!r} is not example.test, .example.test or '.' (IDNs as A-labels)"
+            )
+        elif key in places:
+            yield errors.BadInput(place, f"{route.domain!r} is {places[key]} already")
+        places.setdefault(key, place)
+
+
+def _is_pattern(text: str) -> bool:
+    if text == ".":
+        return True
+    name = text.removeprefix(".")
+    try:
+        return address.domain_key(name) == name
+    except errors.BadInput:
+        return False
+
+
+def _lane_problems(lane: LaneOverride, place: str) -> Iterator[errors.BadInput]:
+    for key, most in (
+        ("connections", _MANY),
+        ("connections_per_min", _MANY),
+        ("per_connection", _MANY),
+        ("per_second", _MANY),
+        ("idle_s", _HOUR_S),
+    ):
+        value = getattr(lane, key)
+        if value is not None:
+            yield from errors.out_of_range(value, 0, most, f"{place}.{key}")

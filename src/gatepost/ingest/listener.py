@@ -17,6 +17,7 @@ from gatepost.ingest import book as books
 from gatepost.ingest import connection, conversation
 from gatepost.ingest import settings as ingest_settings
 from gatepost.ingest import shortage as shortages
+from gatepost.net import addresses
 from gatepost.smtp import replies
 from gatepost.smtp import server as servers
 
@@ -54,7 +55,7 @@ class Listener:
             implicit=implicit,
             tasks=tasks,
         )
-        self._networks = ingest_settings.networks(settings.networks, "listener.networks")
+        self._networks = addresses.networks(settings.networks, "listener.networks")
         self._open: set[connection.Connection] = set()
         self._by_ip: collections.Counter[str] = collections.Counter()
         self._drained = asyncio.Event()

@@ -1,16 +1,18 @@
 """What an operator may set about submission, with its defaults, and what would be wrong with it.
 
-Guarantees: a value that passed its ``check_…`` can be used without another look. A wrong one is a BadInput that names
-the key (``listener[0].address``). Not here: reading files (``gatepost.config``), opening sockets (``gatepost.net``).
+Guarantees: a value of which ``…_problems`` tells nothing can be used without another look. Each wrong one is a BadInput
+that names the key (``listener[0].address``). Not here: reading files (``gatepost.config``), opening sockets (``gatepost.net``).
 """
 
 import enum
 import ipaddress
 import re
+from collections.abc import Iterator
 
 import msgspec
 
 from gatepost import errors
+from gatepost.net import addresses
 
 MIB = 1024 * 1024
 HEADER_BYTES = 100_000  # faults.md P19; Postfix's header_size_limit is 102,400 for one header
@@ -19,9 +21,11 @@ MAX_HOPS = 50  # Received headers; Postfix's hopcount_limit (RFC 5321 §6.3)
 MAX_RECIPIENTS = 4_094  # a message and its deliveries take one range of ids (gatepost.model.ids)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+MAX_SIZE = 1024 * MIB  # of one message; beyond, no receiver takes it
+_DAY_S = 86_400
+_HOUR_S = 3_600
+_MANY = 100_000  # more connections, or messages in one request, than one process can serve
 
 
 class ListenerTls(enum.StrEnum):
@@ -105,8 +109,10 @@ def host_port(text: str, place: str) -> tuple[str, int]:
         raise errors.BadInput(place, f"{text!r}: an IPv6 address needs brackets: [::1]:587")
     if not colon or not host:
         raise errors.BadInput(place, f"{text!r} is not host:port")
-    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535):
         raise errors.BadInput(place, f"{port!r} is not a port")
+    if not (_HOST.fullmatch(host) or _is_ip(host)):
+        raise errors.BadInput(place, f"{host!r} is neither an address nor a host name")
     return host, int(port)
 
 
@@ -120,76 +126,101 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def networks(texts: tuple[str, ...], place: str) -> tuple[Network, ...]:
-    """Read CIDR networks. Raises BadInput naming the one that is wrong."""
-    found: list[Network] = []
-    for index, text in enumerate(texts):
-        try:
-            found.append(ipaddress.ip_network(text, strict=False))
-        except ValueError:
-            raise errors.BadInput(f"{place}[{index}]", f"{text!r} is not a network like 10.0.0.0/8") from None
-    return tuple(found)
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
-def check_listener(listener: ListenerSettings, place: str, tls: TlsSettings) -> None:
-    """Raises BadInput for the first thing that is wrong with a listener; ``place`` is ``listener[0]``."""
-    if not _NAME.fullmatch(listener.name):
-        raise errors.BadInput(
-            f"{place}.name", f"{listener.name!r} is not a name of letters, digits, '.', '_' and '-'"
-        )
-    host, _ = host_port(listener.address, f"{place}.address")
-    networks(listener.networks, f"{place}.networks")
-    if listener.auth_without_tls and not is_loopback(host):
-        raise errors.BadInput(
+def wrong_host_port(text: str, place: str, *, least_port: int = 0) -> Iterator[errors.BadInput]:
+    """What is wrong with ``host:port``."""
+    try:
+        _, number = host_port(text, place)
+    except errors.BadInput as problem:
+        yield problem
+    else:
+        yield from errors.out_of_range(number, least_port, 65535, place)
+
+
+def listener_problems(listener: ListenerSettings, place: str, tls: TlsSettings) -> Iterator[errors.BadInput]:
+    """Everything that is wrong with a listener; ``place`` is ``listener[0]``."""
+    for key, name in (("name", listener.name), ("bridge", listener.bridge)):
+        if not _NAME.fullmatch(name) and (name or key == "name"):
+            yield errors.BadInput(
+                f"{place}.{key}", f"{name!r} is not a name of letters, digits, '.', '_' and '-'"
+            )
+    yield from wrong_host_port(listener.address, f"{place}.address")
+    yield from addresses.wrong_networks(listener.networks, f"{place}.networks")
+    if listener.bridge and not listener.networks:
+        yield errors.BadInput(f"{place}.networks", "is empty, so nobody can be the Bridge")
+    if listener.auth_without_tls and not is_loopback(listener.address.rpartition(":")[0].strip("[]")):
+        yield errors.BadInput(
             f"{place}.auth_without_tls", "only a loopback listener may take passwords without TLS"
         )
     if listener.tls is not ListenerTls.NONE and not tls.cert:
-        raise errors.BadInput(f"{place}.tls", f"{listener.tls.value!r} needs [tls] cert and key")
-    for key, value in (
-        ("per_ip_connections", listener.per_ip_connections),
-        ("max_connections", listener.max_connections),
-    ):
-        _at_least(value, 1, f"{place}.{key}")
+        yield errors.BadInput(f"{place}.tls", f"{listener.tls.value!r} needs [tls] cert and key")
+    yield from errors.out_of_range(listener.per_ip_connections, 1, _MANY, f"{place}.per_ip_connections")
+    yield from errors.out_of_range(listener.max_connections, 1, _MANY, f"{place}.max_connections")
 
 
-def check_http(http: HttpSettings, tls: TlsSettings) -> None:
-    """Raises BadInput for the first thing that is wrong with ``[http]``."""
+def shared_addresses(
+    listeners: tuple[ListenerSettings, ...], http: HttpSettings
+) -> Iterator[errors.BadInput]:
+    """Addresses that are given twice: the system would hand each connection to either of the two."""
+    owners: dict[str, str] = {}
+    given = [(f"listener[{index}].address", one.address) for index, one in enumerate(listeners)]
+    for place, address in [*given, ("http.address", http.address)]:
+        if not address or address.endswith(":0"):
+            continue
+        if address in owners:
+            yield errors.BadInput(place, f"{address} is {owners[address]} already")
+        owners.setdefault(address, place)
+
+
+def http_problems(http: HttpSettings, tls: TlsSettings) -> Iterator[errors.BadInput]:
+    """Everything that is wrong with ``[http]``."""
     if not http.address:
         return
-    host, _ = host_port(http.address, "http.address")
+    yield from wrong_host_port(http.address, "http.address")
     if http.tls and not tls.cert:
-        raise errors.BadInput("http.tls", "needs [tls] cert and key")
-    if not (http.tls or http.behind_proxy or is_loopback(host)):
-        raise errors.BadInput(
+        yield errors.BadInput("http.tls", "needs [tls] cert and key")
+    if not (http.tls or http.behind_proxy or is_loopback(http.address.rpartition(":")[0].strip("[]"))):
+        yield errors.BadInput(
             "http.address", "API keys would cross the network in clear: set tls or behind_proxy"
         )
 
 
-def check_tls(tls: TlsSettings) -> None:
-    """Raises BadInput when one of the two paths is missing (whether the files are good is said when they are read)."""
+def tls_problems(tls: TlsSettings) -> Iterator[errors.BadInput]:
+    """Whether one of the two paths is missing (whether the files are good is said when they are read)."""
     if bool(tls.cert) != bool(tls.key):
-        raise errors.BadInput("tls.key" if tls.cert else "tls.cert", "certificate and key go together")
+        yield errors.BadInput("tls.key" if tls.cert else "tls.cert", "certificate and key go together")
+    for place, path in (("tls.cert", tls.cert), ("tls.key", tls.key)):
+        if "\0" in path:
+            yield errors.BadInput(place, "no path has a NUL character in it")
 
 
-def check_ingest(settings: IngestSettings) -> None:
-    """Raises BadInput for the first limit that makes no sense."""
-    _at_least(settings.max_size, 1024, "ingest.max_size")
-    _at_least(settings.max_batch, 1, "ingest.max_batch")
-    _at_least(settings.max_request, settings.max_size, "ingest.max_request")
-    _at_least(settings.request_budget, settings.max_request, "ingest.request_budget")
-    _at_least(settings.command_timeout_s, 1, "ingest.command_timeout_s")
-    _at_least(settings.data_timeout_s, 1, "ingest.data_timeout_s")
-    _at_least(settings.min_data_rate, 0, "ingest.min_data_rate")
-    _at_least(settings.auth_failures, 1, "ingest.auth_failures")
-    _at_least(settings.accept_timeout_s, 0.1, "ingest.accept_timeout_s")
-    if not 1 <= settings.max_recipients <= MAX_RECIPIENTS:
-        raise errors.BadInput("ingest.max_recipients", f"is not in 1…{MAX_RECIPIENTS}")
-    if not 0 <= settings.min_free < 1:
-        raise errors.BadInput("ingest.min_free", "is not a share from 0 to below 1")
+def ingest_problems(settings: IngestSettings) -> Iterator[errors.BadInput]:
+    """Every limit that makes no sense."""
+    for key, least, most in (
+        ("max_size", 1024, MAX_SIZE),
+        ("max_recipients", 1, MAX_RECIPIENTS),
+        ("max_batch", 1, _MANY),
+        ("max_request", 1024, 4 * MAX_SIZE),
+        ("request_budget", 1024, 1024 * MAX_SIZE),
+        ("command_timeout_s", 1, _DAY_S),
+        ("data_timeout_s", 1, _DAY_S),
+        ("min_data_rate", 0, MAX_SIZE),
+        ("auth_failures", 1, 1000),
+        ("shutdown_timeout_s", 0, _HOUR_S),
+        ("accept_timeout_s", 0.1, _HOUR_S),
+    ):
+        yield from errors.out_of_range(getattr(settings, key), least, most, f"ingest.{key}")
     if not 0 < settings.max_memory <= 1:
-        raise errors.BadInput("ingest.max_memory", "is not a share from above 0 to 1")
-
-
-def _at_least(value: float, least: float, place: str) -> None:
-    if value < least:
-        raise errors.BadInput(place, f"{value} is below {least}")
+        yield errors.BadInput("ingest.max_memory", f"{settings.max_memory} is not a share from above 0 to 1")
+    if not 0 <= settings.min_free < 1:
+        yield errors.BadInput("ingest.min_free", f"{settings.min_free} is not a share from 0 to below 1")
+    for key, least_key in (("max_request", "max_size"), ("request_budget", "max_request")):
+        if getattr(settings, key) < getattr(settings, least_key):
+            yield errors.BadInput(f"ingest.{key}", f"{getattr(settings, key)} is below {least_key}")

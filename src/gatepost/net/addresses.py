@@ -106,10 +106,26 @@ class AddressRules(msgspec.Struct, frozen=True):
 def rules(allowed: Sequence[str], only: Sequence[str], own: Sequence[str] = ()) -> AddressRules:
     """Rules from networks as texts. Raises BadInput that names the wrong one."""
     return AddressRules(
-        _networks(allowed, "delivery.allow_networks"),
+        networks(allowed, "delivery.allow_networks"),
         frozenset(str(ipaddress.ip_address(ip)) for ip in own),
-        _networks(only, "delivery.only_networks"),
+        networks(only, "delivery.only_networks"),
     )
+
+
+def wrong_networks(texts: Sequence[str], place: str) -> Iterator[errors.BadInput]:
+    """A problem for every text that is no network."""
+    for index, text in enumerate(texts):
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            yield errors.BadInput(f"{place}[{index}]", f"{text!r} is not a network like 10.0.0.0/8")
+
+
+def networks(texts: Sequence[str], place: str) -> tuple[Network, ...]:
+    """Read CIDR networks. Raises BadInput naming the first one that is wrong."""
+    for problem in wrong_networks(texts, place):
+        raise problem
+    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
 
 
 def own_addresses() -> tuple[str, ...]:
@@ -129,16 +145,6 @@ def _plain(ip: Ip) -> Ip:
 
 def _within(ip: Ip, networks: tuple[Network, ...]) -> bool:
     return any(ip in network for network in networks)
-
-
-def _networks(texts: Sequence[str], place: str) -> tuple[Network, ...]:
-    found: list[Network] = []
-    for index, text in enumerate(texts):
-        try:
-            found.append(ipaddress.ip_network(text, strict=False))
-        except ValueError:
-            raise errors.BadInput(f"{place}[{index}]", f"{text!r} is not a network like 10.0.0.0/8") from None
-    return tuple(found)
 
 
 def _by_kernel_4() -> Iterator[str]:

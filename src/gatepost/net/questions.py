@@ -120,12 +120,12 @@ def _configured(servers: tuple[str, ...], place: str) -> dns.asyncresolver.Resol
         except dns.resolver.NoResolverConfiguration:
             raise errors.BadInput(place, "no DNS server is given, and the system names none") from None
     resolver = dns.asyncresolver.Resolver(configure=False)
-    resolver.nameservers = [_server(text, place) for text in servers]
+    resolver.nameservers = [server(text, place) for text in servers]
     return resolver
 
 
-def _server(text: str, place: str) -> dns.nameserver.Nameserver:
-    """``192.0.2.1``, ``192.0.2.1:53``, ``2001:db8::1``, ``[2001:db8::1]:53``."""
+def server(text: str, place: str) -> dns.nameserver.Nameserver:
+    """``192.0.2.1``, ``192.0.2.1:53``, ``2001:db8::1``, ``[2001:db8::1]:53``. Raises BadInput naming ``place``."""
     ip, port = text, str(PORT)
     if text.startswith("["):
         ip, closed, rest = text[1:].partition("]")

@@ -5,6 +5,7 @@ Guarantees: settings that passed ``check`` give usable terms. ``read`` and ``che
 Not here: the table of categories (``categories``), settings turned into milliseconds (``terms``).
 """
 
+import operator
 import re
 from collections.abc import Iterator, Mapping
 from typing import Literal, TypeVar
@@ -19,6 +20,11 @@ from gatepost.policy import categories
 
 _MIN = 60.0
 _H = 3600.0
+_SHORTEST_S = 0.001
+_LONGEST_S = 10 * 365 * 86_400
+_LONGEST_DAYS = 100 * 365
+_MOST = 1000
+_STEPS = 64
 _PATH = re.compile(r"(.*) - at (?:`key` in )?`\$\.?(.*)`", re.DOTALL)
 
 ActionWord = Literal["suppress", "retry", "hold", "fail"]
@@ -209,52 +215,53 @@ def _overridden(base: _Value, override: msgspec.Struct | None) -> _Value:
 
 
 def _wrong_numbers(settings: PolicySettings, place: str) -> Iterator[errors.BadInput]:
-    least = {
-        "lifetime_s": 1,
-        "last_attempt_s": 0,
-        "resplits": 0,
-        "suppression.provisional_days": 1,
-        "suppression.confirm_after_h": 0,
-        "suppression.delivered_within_days": 0,
-        "suppression.presumed_again_days": 1,
-        "suppression.refused_guess_days": 1,
-        "escalation.soft_messages": 1,
-        "escalation.unknown_messages": settings.escalation.soft_messages,
-        "escalation.soft_attempts": 1,
-        "escalation.soft_min_days": 0,
-        "escalation.soft_max_days": max(1, settings.escalation.soft_min_days),
-        "escalation.soft_expires_days": 1,
-        "escalation.refused_campaigns": 1,
-        "escalation.refused_min_days": 0,
-        "escalation.refused_expires_days": 1,
-        "hold.address_s": 0,
-        "hold.probe_gap_s": 0,
+    ranges = {
+        "lifetime_s": (1, _LONGEST_S),
+        "last_attempt_s": (0, _LONGEST_S),
+        "resplits": (0, _MOST),
+        "suppression.provisional_days": (1, _LONGEST_DAYS),
+        "suppression.confirm_after_h": (0, _LONGEST_DAYS),
+        "suppression.delivered_within_days": (0, _LONGEST_DAYS),
+        "suppression.presumed_again_days": (1, _LONGEST_DAYS),
+        "suppression.refused_guess_days": (1, _LONGEST_DAYS),
+        "escalation.soft_messages": (1, _MOST),
+        "escalation.unknown_messages": (1, _MOST),
+        "escalation.soft_attempts": (1, _MOST),
+        "escalation.soft_min_days": (0, _LONGEST_DAYS),
+        "escalation.soft_max_days": (1, _LONGEST_DAYS),
+        "escalation.soft_expires_days": (1, _LONGEST_DAYS),
+        "escalation.refused_campaigns": (1, _MOST),
+        "escalation.refused_min_days": (0, _LONGEST_DAYS),
+        "escalation.refused_expires_days": (1, _LONGEST_DAYS),
+        "hold.address_s": (0, _LONGEST_S),
+        "hold.probe_gap_s": (0, _LONGEST_S),
     }
-    for path, smallest in least.items():
-        value = _number(settings, path)
-        if not smallest <= value < float("inf"):
-            yield errors.BadInput(f"{place}.{path}", f"{value:g} is not {smallest} or more")
-    if not 0 < settings.time_scale <= 1000:
-        yield errors.BadInput(f"{place}.time_scale", f"{settings.time_scale:g} is not in 0…1000")
-
-
-def _number(settings: PolicySettings, path: str) -> float:
-    value: object = settings
-    for name in path.split("."):
-        value = getattr(value, name)
-    return float(str(value))
+    for path, (least, most) in ranges.items():
+        yield from errors.out_of_range(operator.attrgetter(path)(settings), least, most, f"{place}.{path}")
+    escalation = settings.escalation
+    if escalation.unknown_messages < escalation.soft_messages:
+        yield errors.BadInput(f"{place}.escalation.unknown_messages", "is below soft_messages")
+    if escalation.soft_max_days < escalation.soft_min_days:
+        yield errors.BadInput(f"{place}.escalation.soft_max_days", "is below soft_min_days")
+    if not 0 < settings.time_scale <= _MOST:
+        yield errors.BadInput(
+            f"{place}.time_scale", f"{settings.time_scale} is not above 0 and at most {_MOST}"
+        )
 
 
 def _wrong_schedule(numbers: Schedule, place: str, settings: PolicySettings) -> Iterator[errors.BadInput]:
-    if not numbers.delays_s or min((*numbers.delays_s, *numbers.on_5xx_s)) <= 0:
-        yield errors.BadInput(f"{place}.delays_s", "needs at least one delay, each above 0")
-        return
-    if numbers.cap_s < numbers.delays_s[-1]:
-        yield errors.BadInput(f"{place}.cap_s", f"{numbers.cap_s:g} is below the last of delays_s")
-    if not 1 <= numbers.factor <= 100:
-        yield errors.BadInput(f"{place}.factor", f"{numbers.factor:g} is not in 1…100")
-    if numbers.window_s <= 0:
-        yield errors.BadInput(f"{place}.window_s", f"{numbers.window_s:g} is not above 0")
+    if not numbers.delays_s:
+        yield errors.BadInput(f"{place}.delays_s", "needs at least one delay")
+    for name, delays in (("delays_s", numbers.delays_s), ("on_5xx_s", numbers.on_5xx_s)):
+        if len(delays) > _STEPS:
+            yield errors.BadInput(f"{place}.{name}", f"{len(delays)} delays are more than {_STEPS}")
+        for index, delay in enumerate(delays):
+            yield from errors.out_of_range(delay, _SHORTEST_S, _LONGEST_S, f"{place}.{name}[{index}]")
+    for name, value in (("cap_s", numbers.cap_s), ("window_s", numbers.window_s)):
+        yield from errors.out_of_range(value, _SHORTEST_S, _LONGEST_S, f"{place}.{name}")
+    if numbers.delays_s and numbers.cap_s < numbers.delays_s[-1]:
+        yield errors.BadInput(f"{place}.cap_s", f"{numbers.cap_s} is below the last of delays_s")
+    yield from errors.out_of_range(numbers.factor, 1, 100, f"{place}.factor")
     if not -0.9 <= numbers.jitter[0] <= numbers.jitter[1] <= 1:
         yield errors.BadInput(f"{place}.jitter", "is not a pair of shares, the smaller first, in -0.9…1")
     if numbers.then is categories.Schedule.NONE:
@@ -275,7 +282,12 @@ def _wrong_category(
     waits = changed.action in {categories.Action.RETRY, categories.Action.HOLD}
     if waits and changed.schedule is categories.Schedule.NONE:
         yield errors.BadInput(f"{place}.schedule", f"is needed with action {changed.action.word}")
-    for name in ("expires_days", "gap_s", "patience_replies", "patience_s"):
+    for name, most in (
+        ("expires_days", _LONGEST_DAYS),
+        ("gap_s", _LONGEST_S),
+        ("patience_replies", _MOST),
+        ("patience_s", _LONGEST_S),
+    ):
         value = getattr(settings.categories[category], name)
-        if value is not None and value < 0:
-            yield errors.BadInput(f"{place}.{name}", f"{value} is below 0")
+        if value is not None:
+            yield from errors.out_of_range(value, 0, most, f"{place}.{name}")

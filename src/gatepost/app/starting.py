@@ -1,0 +1,62 @@
+"""What only the machine can tell of a configuration: before the first process starts, and before a reload is taken.
+
+Guarantees: all problems at once, each a BadInput that names the key; nothing is changed, and no socket stays open.
+Not here: what the file alone can tell (``gatepost.config``). A port may still be taken between the look and the start.
+"""
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from gatepost import clock as clocks
+from gatepost import config, errors
+from gatepost.app import compose
+from gatepost.ingest import settings as ingest_settings
+from gatepost.net import listen, resolver, tls
+
+
+def problems(settings: config.Settings) -> Iterator[errors.BadInput]:
+    """Everything that would stop a process of the gateway, or let one start that cannot do its work."""
+    yield from _data_dir_problems(settings)
+    yield from certificate_problems(settings)
+    for index, one in enumerate(settings.listener):
+        yield from _address_problems(one.address, f"listener[{index}].address")
+    if settings.http.address:
+        yield from _address_problems(settings.http.address, "http.address")
+    servers = (settings.dns.server,) if settings.dns.server else ()
+    yield from _told(lambda: resolver.Resolver(servers, clock=clocks.SystemClock(), shuffle=random.shuffle))
+
+
+def certificate_problems(settings: config.Settings) -> Iterator[errors.BadInput]:
+    """What is wrong with the files of ``[tls]``."""
+    if settings.tls.cert:
+        yield from _told(lambda: tls.server_context(settings.tls.cert, settings.tls.key))
+
+
+def _data_dir_problems(settings: config.Settings) -> Iterator[errors.BadInput]:
+    data_dir = Path(settings.data_dir)
+    if not os.access(data_dir, os.R_OK | os.W_OK | os.X_OK):
+        yield errors.BadInput("data_dir", f"{data_dir} may not be read and written")
+    try:
+        compose.pepper(settings)
+    except errors.BadInput as problem:
+        yield errors.BadInput("data_dir", str(problem))
+
+
+def _address_problems(address: str, place: str) -> Iterator[errors.BadInput]:
+    host, number = ingest_settings.host_port(address, place)
+    # Not shared: so that another gateway on the same port is noticed too, whose processes would share it.
+    yield from _told(lambda: _bind(host, number, place))
+
+
+def _told(work: Callable[[], object]) -> Iterator[errors.BadInput]:
+    try:
+        work()
+    except errors.BadInput as problem:
+        yield problem
+
+
+def _bind(host: str, number: int, place: str) -> None:
+    for one in listen.bind(host, number, place, reuse_port=False):
+        one.close()

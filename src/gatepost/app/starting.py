@@ -16,9 +16,21 @@ from gatepost.ingest import settings as ingest_settings
 from gatepost.net import listen, resolver, tls
 
 
+def data_dir_problems(settings: config.Settings) -> Iterator[errors.BadInput]:
+    """What is wrong with the data directory; before its lock is taken."""
+    data_dir = Path(settings.data_dir)
+    if not data_dir.is_dir():
+        yield errors.BadInput("data_dir", f"{data_dir} is not there: run `gatepost init` first")
+    elif (owner := data_dir.stat().st_uid) != os.geteuid():
+        yield errors.BadInput("data_dir", f"{data_dir} belongs to user {owner}: run the gateway as that user")
+    elif not os.access(data_dir, os.R_OK | os.W_OK | os.X_OK):
+        yield errors.BadInput("data_dir", f"{data_dir} may not be read and written")
+    else:
+        yield from _told(lambda: compose.pepper(settings), "data_dir")
+
+
 def problems(settings: config.Settings) -> Iterator[errors.BadInput]:
     """Everything that would stop a process of the gateway, or let one start that cannot do its work."""
-    yield from _data_dir_problems(settings)
     yield from certificate_problems(settings)
     for index, one in enumerate(settings.listener):
         yield from _address_problems(one.address, f"listener[{index}].address")
@@ -34,27 +46,17 @@ def certificate_problems(settings: config.Settings) -> Iterator[errors.BadInput]
         yield from _told(lambda: tls.server_context(settings.tls.cert, settings.tls.key))
 
 
-def _data_dir_problems(settings: config.Settings) -> Iterator[errors.BadInput]:
-    data_dir = Path(settings.data_dir)
-    if not os.access(data_dir, os.R_OK | os.W_OK | os.X_OK):
-        yield errors.BadInput("data_dir", f"{data_dir} may not be read and written")
-    try:
-        compose.pepper(settings)
-    except errors.BadInput as problem:
-        yield errors.BadInput("data_dir", str(problem))
-
-
 def _address_problems(address: str, place: str) -> Iterator[errors.BadInput]:
     host, number = ingest_settings.host_port(address, place)
     # Not shared: so that another gateway on the same port is noticed too, whose processes would share it.
     yield from _told(lambda: _bind(host, number, place))
 
 
-def _told(work: Callable[[], object]) -> Iterator[errors.BadInput]:
+def _told(work: Callable[[], object], key: str = "") -> Iterator[errors.BadInput]:
     try:
         work()
     except errors.BadInput as problem:
-        yield problem
+        yield errors.BadInput(key, str(problem)) if key else problem
 
 
 def _bind(host: str, number: int, place: str) -> None:

@@ -134,6 +134,14 @@ def _is_ip(host: str) -> bool:
     return True
 
 
+def _is_open_to_others(address: str) -> bool:
+    """Whether more than this machine reaches it; an address that is none reaches nobody."""
+    try:
+        return not is_loopback(host_port(address, "")[0])
+    except errors.BadInput:
+        return False
+
+
 def wrong_host_port(text: str, place: str, *, least_port: int = 0) -> Iterator[errors.BadInput]:
     """What is wrong with ``host:port``."""
     try:
@@ -155,7 +163,7 @@ def listener_problems(listener: ListenerSettings, place: str, tls: TlsSettings) 
     yield from addresses.wrong_networks(listener.networks, f"{place}.networks")
     if listener.bridge and not listener.networks:
         yield errors.BadInput(f"{place}.networks", "is empty, so nobody can be the Bridge")
-    if listener.auth_without_tls and not is_loopback(listener.address.rpartition(":")[0].strip("[]")):
+    if listener.auth_without_tls and _is_open_to_others(listener.address):
         yield errors.BadInput(
             f"{place}.auth_without_tls", "only a loopback listener may take passwords without TLS"
         )
@@ -186,7 +194,7 @@ def http_problems(http: HttpSettings, tls: TlsSettings) -> Iterator[errors.BadIn
     yield from wrong_host_port(http.address, "http.address")
     if http.tls and not tls.cert:
         yield errors.BadInput("http.tls", "needs [tls] cert and key")
-    if not (http.tls or http.behind_proxy or is_loopback(http.address.rpartition(":")[0].strip("[]"))):
+    if not (http.tls or http.behind_proxy) and _is_open_to_others(http.address):
         yield errors.BadInput(
             "http.address", "API keys would cross the network in clear: set tls or behind_proxy"
         )

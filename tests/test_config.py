@@ -220,3 +220,26 @@ def test_only_what_differs_and_needs_it_asks_for_a_restart(tmp_path: Path) -> No
     assert config.needs_restart(old, old) == []
     new = load(tmp_path, 'workers = 2\nnode = "b"\n[delivery]\nport = 26')
     assert config.needs_restart(old, new) == ["node", "workers"]
+
+
+def test_what_needs_a_restart_is_named_to_the_key(tmp_path: Path) -> None:
+    listener = "[[listener]]\ntls = 'none'\nper_ip_connections = "
+    old, new = load(tmp_path, f"{listener}1"), load(tmp_path, f"{listener}2\n[http]\naddress = ''")
+    assert config.needs_restart(old, new) == ["listener[0].per_ip_connections", "http.address"]
+    assert config.needs_restart(old, load(tmp_path, "")) == ["listener"]
+
+
+def test_a_certificate_may_change_but_not_appear(tmp_path: Path) -> None:
+    none, one, other = (
+        load(tmp_path, text) for text in ("", "[tls]\ncert='a'\nkey='b'", "[tls]\ncert='c'\nkey='d'")
+    )
+    assert config.needs_restart(one, other) == []
+    assert config.taken(one, other).tls == other.tls
+    assert config.needs_restart(none, one) == config.needs_restart(one, none) == ["tls"]
+    assert config.taken(none, one).tls == none.tls
+
+
+def test_what_is_taken_keeps_the_old_where_only_a_restart_changes_it(tmp_path: Path) -> None:
+    old, new = load(tmp_path, "workers = 1"), load(tmp_path, "workers = 2\n[delivery]\nport = 26")
+    found = config.taken(old, new)
+    assert (found.workers, found.delivery.port) == (1, 26)

@@ -31,7 +31,7 @@ _HOSTNAME = re.compile(
 _MAX_HOSTNAME = 255
 _LONGEST_SOCKET = "/worker-63.sock"  # of those in the data directory
 _MAX_SOCKET_PATH = 107  # Linux: bytes of a Unix socket's path
-_RESTART = ("data_dir", "node", "hostname", "workers", "listener", "http", "tls", "dns", "ingest", "log")
+_RESTART = ("data_dir", "node", "hostname", "workers", "listener", "http", "dns")
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,7 +118,31 @@ def _section(key: str) -> str:
 
 def needs_restart(old: Settings, new: Settings) -> list[str]:
     """Keys that differ and take effect only after a restart."""
-    return [key for key in _RESTART if getattr(old, key) != getattr(new, key)]
+    found: list[str] = []
+    for name in _RESTART:
+        found += _differences(getattr(old, name), getattr(new, name), name)
+    if bool(old.tls.cert) != bool(new.tls.cert):
+        found.append("tls")
+    return found
+
+
+def taken(old: Settings, new: Settings) -> Settings:
+    """What a running gateway works with after a reload: the new, but the old where only a restart can change it."""
+    kept = {name: getattr(old, name) for name in _RESTART}
+    if bool(old.tls.cert) != bool(new.tls.cert):
+        kept["tls"] = old.tls
+    return msgspec.structs.replace(new, **kept)
+
+
+def _differences(old: object, new: object, key: str) -> Iterator[str]:
+    if isinstance(old, msgspec.Struct) and isinstance(new, msgspec.Struct):
+        for name in old.__struct_fields__:
+            yield from _differences(getattr(old, name), getattr(new, name), f"{key}.{name}")
+    elif key == "listener" and isinstance(old, tuple) and isinstance(new, tuple) and len(old) == len(new):
+        for index, (one, other) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(one, other, f"{key}[{index}]")
+    elif old != new:
+        yield key
 
 
 def completed(found: Settings, base: Path) -> Settings:

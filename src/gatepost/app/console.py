@@ -49,3 +49,4 @@ async def _obey(line: link.Link, stop: asyncio.Event) -> None:
         if order is None or isinstance(order, link.Drain):
             stop.set()
             return
+        logs.configure(order.settings.log.level, json=order.settings.log.json)

@@ -8,13 +8,18 @@ import asyncio
 import fcntl
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+import msgspec
 
 from gatepost import clock as clocks
 from gatepost import config, errors
 from gatepost import log as logs
 from gatepost.app import compose, control, link, operate, processes, starting
+from gatepost.model import facts as fact_values
+from gatepost.model import result as results
+from gatepost.model import settlement as settlements
 from gatepost.store import port
 
 LOCK_WAIT_S = 15.0
@@ -32,6 +37,7 @@ class Supervisor:
         self.settings = settings
         self.children: list[processes.Child] = []
         self._load = load
+        self._newest_decide = compose.build_decide(settings.policy)
         self._clock = clocks.SystemClock()
         self._log = logs.get("parent")
         self._generation = 1
@@ -41,11 +47,10 @@ class Supervisor:
 
     async def run(self, ready: Callable[["Supervisor"], None] | None = None) -> int:
         """From start to stop; ``ready`` is called once everything answers. The exit status."""
-        data_dir = Path(self.settings.data_dir)
-        lock_fd = await _hold(data_dir)
+        _refuse(starting.data_dir_problems(self.settings))
+        lock_fd = await _hold(Path(self.settings.data_dir))
         try:
-            if found := tuple(starting.problems(self.settings)):
-                raise config.Unusable(found)
+            _refuse(starting.problems(self.settings))
             store = await compose.open_store(self.settings, None)
             try:
                 await self._run(store, lock_fd, ready)
@@ -72,20 +77,30 @@ class Supervisor:
             return
         try:
             new = self._load()
+            _refuse(starting.certificate_problems(new))
         except errors.GatepostError as error:
-            self._log.error("configuration refused, the old one stays", problem=str(error))
+            for line in str(error).splitlines():
+                self._log.error("configuration refused, the old one stays", problem=line)
             return
-        for key in config.needs_restart(self.settings, new):
-            self._log.warning("this takes effect after a restart", key=key)
+        if keys := config.needs_restart(self.settings, new):
+            self._log.warning("these keys take effect after a restart", keys=", ".join(keys))
         self._generation += 1
-        self.settings = new
+        self.settings = config.taken(self.settings, new)
+        self._newest_decide = compose.build_decide(new.policy)
         for child in self.children:
-            child.send(link.Reload(self._generation, new))
+            child.send(link.Reload(self._generation, self.settings))
+        logs.configure(new.log.level, json=new.log.json)
         self._log.info("configuration taken", generation=self._generation)
 
     def figures(self) -> dict[str, dict[str, int]]:
-        """What each process last said of itself."""
-        return {child.name: child.figures for child in self.children}
+        """What each process last said of itself, and the parent."""
+        parent = {"pid": os.getpid(), "stopping": int(self._stopping.is_set())}
+        return {"parent": parent, **{child.name: child.figures for child in self.children}}
+
+    def _decide(
+        self, result: results.Result, facts: fact_values.Facts, now_ms: int
+    ) -> settlements.Settlement:
+        return self._newest_decide(result, facts, now_ms)
 
     async def _run(
         self, store: port.Store, lock_fd: int, ready: Callable[["Supervisor"], None] | None
@@ -96,8 +111,8 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         workers = self.settings.workers
         socket_path = Path(self.settings.data_dir) / control.FILE
-        decide = compose.build_decide(self.settings.policy)
-        server = control.ControlServer(socket_path, operate.handlers(store, decide, self.figures))
+        handlers = operate.handlers(store, self._decide, self.figures)
+        server = control.ControlServer(socket_path, handlers)
         async with server, asyncio.TaskGroup() as tasks:
             kept = [tasks.create_task(self._keep("console", 0, store, lock_fd))]
             kept += [tasks.create_task(self._keep("worker", i, store, lock_fd)) for i in range(workers)]
@@ -150,21 +165,38 @@ class Supervisor:
         return link.Orders(role, index, workers, self._generation, self.settings, assignment)
 
 
+def _refuse(problems: Iterable[errors.BadInput]) -> None:
+    if found := tuple(problems):
+        raise config.Unusable(found)
+
+
 async def _hold(data_dir: Path) -> int:
-    """Take the data directory's lock; children inherit it, so it is free only when all of them are gone."""
-    if not data_dir.is_dir():  # noqa: ASYNC240 - once, at the start
-        raise errors.BadInput("data_dir", f"{data_dir} is not there: run `gatepost init` first")
+    """Take the data directory's lock; children inherit it, so it is free only when all of them are gone.
+
+    A gateway that runs is told from one that is ending, or from the processes that a killed parent left for a moment.
+    """
     fd = os.open(data_dir / "gatepost.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     for attempt in range(int(LOCK_WAIT_S / 0.1)):
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if (pid := await _running(data_dir)) is not None:
+                os.close(fd)
+                raise errors.GatepostError(f"another gateway runs on {data_dir}: process {pid}") from None
             if attempt == 0:
-                logs.get("parent").warning(
-                    "another gateway holds the data directory, waiting", seconds=LOCK_WAIT_S
-                )
+                logs.get("parent").warning("another gateway is ending, waiting", seconds=LOCK_WAIT_S)
             await asyncio.sleep(0.1)
         else:
             return fd
     os.close(fd)
-    raise errors.GatepostError(f"another gateway runs on {data_dir}")
+    raise errors.GatepostError(f"another gateway holds {data_dir} and does not end")
+
+
+async def _running(data_dir: Path) -> int | None:
+    """The process of the gateway that answers and is not stopping."""
+    try:
+        answer = await control.call(data_dir, "status", b"null")
+        parent = msgspec.json.decode(answer, type=dict[str, dict[str, int]])["parent"]
+    except (errors.GatepostError, msgspec.MsgspecError, KeyError):
+        return None
+    return None if parent["stopping"] else parent["pid"]

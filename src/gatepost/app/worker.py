@@ -13,8 +13,10 @@ import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from gatepost import clock as clocks
-from gatepost import errors
+from gatepost import config, errors
 from gatepost import log as logs
 from gatepost.app import compose, link, whispers
 from gatepost.delivery import opener, parts, route
@@ -143,7 +145,7 @@ class _Taking:
         self._worker = worker
         self._tasks = tasks
         self._context = worker.context()
-        acceptor = worker.acceptor(tasks, offer)
+        self._acceptor = acceptor = worker.acceptor(tasks, offer)
         short = shortages.Watch(worker.shortage, worker.clock)
         secret = compose.pepper(settings)
         self._noting: gather.Gather[events.Event, None] = gather.Gather(self._note, tasks)
@@ -198,6 +200,16 @@ class _Taking:
         )
         self._tasks.create_task(self._http.run(sockets))
         return _shown(sockets[0])
+
+    def take(self, settings: config.Settings) -> None:
+        """The certificate, limits and lifetime for what comes from now on. Raises BadInput for the certificate alone."""
+        self._parts = msgspec.structs.replace(self._parts, settings=settings.ingest)
+        for one in self._listeners:
+            one.take(settings.ingest)
+        self._app.take(settings.ingest)
+        self._acceptor.take(int(settings.policy.lifetime_s))
+        if self._context is not None:
+            tls.renew(self._context, settings.tls.cert, settings.tls.key)
 
     async def drain(self) -> None:
         """No new mail; what is on its way in is finished."""
@@ -258,7 +270,7 @@ async def _run(worker: Worker) -> None:
                 tasks.create_task(deliverer.run()),
                 tasks.create_task(worker.follow()),
                 tasks.create_task(_beat(worker, deliverer, taking)),
-                tasks.create_task(_obey(worker, deliverer, whisper)),
+                tasks.create_task(_obey(worker, deliverer, whisper, taking)),
             ]
             worker.line.send(await taking.start())
             worker.ready = True
@@ -280,7 +292,9 @@ async def _beat(worker: Worker, deliverer: deliverers.Deliverer, taking: _Taking
         await asyncio.sleep(BEAT_S if worker.ready else 0.02)
 
 
-async def _obey(worker: Worker, deliverer: deliverers.Deliverer, whisper: whispers.Whispers) -> None:
+async def _obey(
+    worker: Worker, deliverer: deliverers.Deliverer, whisper: whispers.Whispers, taking: _Taking
+) -> None:
     """Follow the parent; without one, stop at once: slots must never have two owners."""
     while True:
         order = await worker.line.receive_order()
@@ -290,9 +304,14 @@ async def _obey(worker: Worker, deliverer: deliverers.Deliverer, whisper: whispe
             case link.Drain():
                 worker.stopping.set()
             case link.Reload():
+                logs.configure(order.settings.log.level, json=order.settings.log.json)
                 worker.settings = order.settings
                 worker.router = route.Router(worker.resolver, order.settings.route, order.settings.delivery)
                 deliverer.take(worker.delivery_parts(whisper.tell))
+                try:
+                    taking.take(order.settings)
+                except errors.BadInput as problem:  # the parent found it good: it changed since
+                    worker.log.error("the old certificate stays", problem=str(problem))  # noqa: TRY400
                 worker.log.info("new settings", generation=order.generation)
             case link.Orders():
                 worker.log.warning("orders came twice, the first ones stay")

@@ -55,6 +55,11 @@ class App:
         self._held: dict[int, int] = {}  # bytes of bodies in memory by Bridge
         self._log = logs.get("http")
 
+    def take(self, settings: ingest_settings.IngestSettings) -> None:
+        """Other limits for requests from now on."""
+        self._p = msgspec.structs.replace(self._p, settings=settings)
+        self._sender = request.Sender(self._p.acceptor, settings)
+
     @property
     def held(self) -> int:
         """Bytes of request bodies in memory now."""

@@ -12,6 +12,8 @@ import socket
 import ssl
 from collections.abc import Sequence
 
+import msgspec
+
 from gatepost import log as logs
 from gatepost.ingest import book as books
 from gatepost.ingest import connection, conversation
@@ -72,6 +74,14 @@ class Listener:
                 ssl_handshake_timeout=connection.HANDSHAKE_S if self._implicit else None,
             )
             self._servers.append(server)
+
+    def take(self, settings: ingest_settings.IngestSettings) -> None:
+        """Other limits for connections from now on."""
+        self._parts = msgspec.structs.replace(self._parts, settings=settings)
+        session = msgspec.structs.replace(
+            self._terms.session, max_size=settings.max_size, max_recipients=settings.max_recipients
+        )
+        self._terms = msgspec.structs.replace(self._terms, parts=self._parts, session=session)
 
     def stop_accepting(self) -> None:
         """Take no new connection."""

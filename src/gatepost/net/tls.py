@@ -54,6 +54,19 @@ def server_context(cert_path: str, key_path: str) -> ssl.SSLContext:
     return context
 
 
+def renew(context: ssl.SSLContext, cert_path: str, key_path: str) -> None:
+    """Give a listener's context another certificate, for every handshake from now on. Raises BadInput: nothing changed.
+
+    Not by loading it into the context itself: a key that does not fit would leave that one broken.
+    """
+    newer = server_context(cert_path, key_path)
+
+    def choose(session: ssl.SSLObject, _name: str | None, _first: ssl.SSLContext) -> None:
+        session.context = newer  # OpenSSL asks this with or without a server name
+
+    context.sni_callback = choose
+
+
 def self_signed(hostname: str, *, now: dt.datetime, days: int) -> tuple[bytes, bytes]:
     """A certificate for ``hostname`` and its key, as PEM. Raises BadInput for what cannot be in one."""
     key = ec.generate_private_key(ec.SECP256R1())

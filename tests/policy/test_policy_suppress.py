@@ -303,6 +303,20 @@ def test_refusals_are_remembered_per_bridge_and_suppress_nobody_alone() -> None:
     assert known.refusals == (fact_values.Refusals(4, ("c0", "c1", "c2"), v.NOW, v.NOW + 30 * v.DAY),)
 
 
+def test_three_campaigns_refused_while_others_are_taken_suppress_for_the_bridge() -> None:
+    known = v.RECORD
+    for number in range(3):
+        now = v.NOW + number * 10 * v.DAY
+        facts = v.facts(known, campaign=f"c{number}", expires_at=now + v.H)
+        facts = msgspec.structs.replace(facts, taken_at=now - v.H)
+        settlement = v.settled(v.answer(C.CONTENT_SPAM, 554, v.Stage.DOT), facts, now)
+        assert settlement.address is not None
+        known = settlement.address
+    assert [event.state for event in settlement.events] == [events.State.BOUNCED, events.State.SUPPRESSED]
+    [entry] = settlement.suppress
+    assert (entry.scope, entry.reason, entry.category) == (Scope.BRIDGE, "refused", "content.spam")
+
+
 @pytest.mark.parametrize(
     ("campaigns", "days", "others_taken", "found"),
     [
@@ -318,7 +332,7 @@ def test_refused_campaigns_escalate_only_where_others_are_taken(
     other = fact_values.Refusals(9, ("x",), 1, 2)
     mine = fact_values.Refusals(4, campaigns, v.NOW - days * v.DAY, v.NOW - v.DAY)
     known = record(refusals=(other, mine))
-    after, made = escalate.refused(known, v.DELIVERY, v.NOW, v.TERMS, others_taken=others_taken)
+    after, made = escalate.refused(known, v.DELIVERY, v.NOW, v.TERMS, v.NOW if others_taken else 0)
     assert (made is not None) is found
     if made is not None:
         assert (made.scope, made.owner, made.reason) == (Scope.BRIDGE, 4, "refused")

@@ -15,10 +15,13 @@ from gatepost import errors
 from gatepost.model import address as addresses
 from gatepost.model import directory as directories
 from gatepost.model import event as events
+from gatepost.model import facts as fact_values
 from gatepost.model import ids
 from gatepost.model import message as messages
 from gatepost.model import result as results
+from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
+from gatepost.model import verdict as verdicts
 from gatepost.store import filters, port
 from gatepost.store.sqlite import open_store
 from gatepost.store.sqlite.store import LOCK
@@ -148,6 +151,33 @@ async def test_later_results_of_a_batch_see_what_earlier_ones_changed(store: por
     assert standing.record is not None
     assert standing.record.soft_count == 2
     assert len(await store.suppressions((), 0, 10)) == 1
+
+
+async def test_the_facts_of_a_refused_address_say_when_its_provider_took_other_mail(
+    pair: tuple[port.Store, port.Store],
+) -> None:
+    one, two = pair
+    claim, make = await claim_of(one), values.Maker()
+    here, there = await one.lane("mx.test", 3), await one.lane("mx.other", 3)
+    told: list[int] = []
+
+    def decide(result: results.Result, facts: fact_values.Facts, now_ms: int) -> settlements.Settlement:
+        told.append(facts.taken_at)
+        refusals = (fact_values.Refusals(values.BRIDGE, ("c",), 1, 1),)
+        record = fact_values.AddressRecord(facts.address.key, refusals=refusals)
+        return msgspec.structs.replace(values.decide(result, facts, now_ms), address=record)
+
+    async def end(address: str, lane: int, how: verdicts.Verdict) -> None:
+        accepted = await accept(one, make.submission(address, lane=lane))
+        await two.settle([values.attempted(accepted.message + 1, claim, how)], decide)
+
+    await end("picky@rcpt.test", here, values.LATER)  # no refusals yet: not read
+    await end("ann@rcpt.test", there, verdicts.DELIVERED)
+    await end("picky@rcpt.test", here, values.LATER)  # only another Provider took something
+    await end("bob@rcpt.test", here, verdicts.DELIVERED)
+    await end("picky@rcpt.test", here, values.LATER)
+    assert told[0] == told[2] == 0
+    assert told[4] > 0
 
 
 async def test_a_second_settlement_of_a_delivery_is_stale(store: port.Store) -> None:

@@ -207,7 +207,7 @@ class _Taking:
         for one in self._listeners:
             one.take(settings.ingest)
         self._app.take(settings.ingest)
-        self._acceptor.take(int(settings.policy.lifetime_s))
+        self._acceptor.take(int(settings.policy.lifetime_s), settings.ingest.accept_timeout_s)
         if self._context is not None:
             tls.renew(self._context, settings.tls.cert, settings.tls.key)
 

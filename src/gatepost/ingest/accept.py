@@ -122,9 +122,9 @@ class Acceptor:
         self._second = 0
         self._date = b""
 
-    def take(self, lifetime_s: int) -> None:
-        """Another lifetime for messages from now on."""
-        self._p = msgspec.structs.replace(self._p, lifetime_s=lifetime_s)
+    def take(self, lifetime_s: int, accept_timeout_s: float) -> None:
+        """Another lifetime, another patience with the store, for messages from now on."""
+        self._p = msgspec.structs.replace(self._p, lifetime_s=lifetime_s, accept_timeout_s=accept_timeout_s)
 
     def begin(self, envelope: Envelope, message: bytes) -> Draft:
         """Read and edit the header; ``message`` holds all of it. Raises Refusal."""

@@ -80,8 +80,13 @@ class OpenDelivery(msgspec.Struct, frozen=True, gc=False):
 
 
 class Facts(msgspec.Struct, frozen=True, gc=False):
-    """All of it for one Result; suppressions: the entries about this very address, expired or not, of any scope."""
+    """All of it for one Result.
+
+    suppressions: the entries about this very address, expired or not, of any scope. taken_at: when the Provider last took
+    mail of this Bridge (ms, to the minute); read only where the address's record has refusals, else 0.
+    """
 
     delivery: OpenDelivery
     address: AddressRecord
     suppressions: tuple[suppression_values.Suppression, ...] = ()
+    taken_at: int = 0

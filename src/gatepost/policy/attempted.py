@@ -20,9 +20,6 @@ Action = events.Action
 Flag = events.Flag
 Outcome = verdicts.Outcome
 
-# No fact says yet whether the provider took this Bridge's other mail: refusals are remembered and suppress nobody.
-_OTHERS_TAKEN = False
-
 
 class _Case(msgspec.Struct, frozen=True):
     """One attempt on its way through the functions below. seen: with this reply in it, its category first."""
@@ -86,7 +83,7 @@ def _failed(case: _Case) -> settlements.Settlement:
     told: tuple[events.Event, ...] = (bounced,)
     written: tuple[suppressions.Suppression, ...] = ()
     if case.rule.escalates is categories.Escalates.REFUSED:
-        record, entry = escalate.refused(record, delivery, case.now, case.terms, others_taken=_OTHERS_TAKEN)
+        record, entry = escalate.refused(record, delivery, case.now, case.terms, facts.taken_at)
         if entry is not None and not suppress.stands(facts, entry, case.now):
             entry = _caused(entry, case)
             told, written = (bounced, provenance.suppressed(bounced, entry)), (entry,)

@@ -53,16 +53,16 @@ def refused(
     delivery: fact_values.OpenDelivery,
     now_ms: int,
     terms: term_values.Terms,
-    *,
-    others_taken: bool,
+    taken_at: int,
 ) -> Found:
-    """A message ended in a final no to itself. others_taken: meanwhile that provider took this Bridge's mail to others.
+    """A message ended in a final no to itself. taken_at: when that provider last took this Bridge's mail (ms).
 
-    Without that, the no is about the sender: a blocked Bridge would suppress every recipient it has there.
+    Only where it took mail to others since the first no: else the no is about the sender, and a blocked Bridge would
+    suppress every recipient it has there. (A mail that this address takes wipes its refusals out.)
     """
     counted = remember.refused(record, delivery, now_ms)
     found = remember.refusals_of(counted, delivery.bridge)
-    if found is None or not others_taken:
+    if found is None or taken_at <= found.first_at:
         return counted, None
     if len(found.campaigns) < terms.escalation.refused_campaigns:
         return counted, None

@@ -156,6 +156,17 @@ CREATE TABLE address (
   refusals TEXT   -- JSON, or NULL for none
 );
 
+-- When a Provider last took a Bridge's mail, by Source and sender domain, to the minute: what tells a no to one recipient
+-- from a no to the sender.
+CREATE TABLE taken (
+  bridge INTEGER NOT NULL,
+  provider TEXT NOT NULL,
+  source INTEGER NOT NULL,
+  sender_domain TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (bridge, provider, source, sender_domain)
+) WITHOUT ROWID;
+
 -- Events per minute and dimensions, one row per writer; readers sum over writers.
 CREATE TABLE counter (
   minute INTEGER NOT NULL,

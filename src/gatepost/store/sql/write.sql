@@ -67,6 +67,15 @@ ON CONFLICT (hash) DO UPDATE SET
   holds = excluded.holds,
   refusals = excluded.refusals;
 
+-- rows: put_taken
+INSERT INTO taken VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at);
+
+-- taken_at: when a Provider last took a Bridge's mail, by any Source.
+SELECT max(at) FROM taken WHERE bridge = ? AND provider = ?;
+
+-- old_taken
+DELETE FROM taken WHERE at < ?;
+
 -- delete_deliveries
 DELETE FROM delivery WHERE id IN carray(?);
 

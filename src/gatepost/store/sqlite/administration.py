@@ -13,6 +13,7 @@ from gatepost.store.sqlite import names, rows, settling
 from gatepost.store.sqlite import transaction as transactions
 
 _KEPT_ANSWERS_MS = 24 * 3600 * 1000  # of Idempotency-Keys
+_KEPT_TAKEN_MS = 180 * 24 * 3600 * 1000  # the longest time over which anything escalates (taxonomy.md)
 
 
 def make_lane(tx: transactions.Transaction, provider: str, source: int) -> None:
@@ -85,6 +86,7 @@ def sweep(tx: transactions.Transaction, before_ms: int) -> int:
     for entry in expired:
         settling.delete_entry(tx, entry)
         tx.add_event(_event(tx.now_ms, entry, events.State.UNSUPPRESSED, "expired"))
+    tx.execute("old_taken", tx.now_ms - _KEPT_TAKEN_MS)
     tx.execute("old_answers", tx.now_ms - _KEPT_ANSWERS_MS)
     return swept + len(expired) + tx.db.changes()
 

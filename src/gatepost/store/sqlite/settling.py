@@ -79,7 +79,13 @@ class _Batch:
         record = self.records.get(key)
         if record is None:
             record = fact_values.AddressRecord(key)
-        return fact_values.Facts(one.delivery, record, self.floor.of_address(key))
+        taken_at = self._taken_at(one) if record.refusals else 0
+        return fact_values.Facts(one.delivery, record, self.floor.of_address(key), taken_at)
+
+    def _taken_at(self, one: _Open) -> int:
+        """Asked only where refusals could escalate: a mail that is taken never gets here."""
+        self.tx.flush()
+        return self.tx.value("taken_at", one.delivery.bridge, one.delivery.provider) or 0
 
 
 def settle(
@@ -118,6 +124,8 @@ def _take(batch: _Batch, one: _Open, settlement: settlements.Settlement) -> None
         batch.floor.add(entry)
         # The first event of a settlement is its cause; the entry names it for ever.
         batch.entries[entry.identity] = (entry, seqs[0] if seqs else 0)
+    if settlement.ending is settlements.Ending.DELIVERED:
+        tx.add_taken((delivery.bridge, delivery.provider, delivery.source, delivery.sender_domain))
     if settlement.ending is not None:
         tx.add_ledger(delivery.bridge, _COLUMN[settlement.ending])
         batch.ended.append(one)

@@ -12,6 +12,8 @@ from gatepost.store.sqlite import names, rows
 
 _PROVIDERS = 2_000  # Providers that are counted by name; beyond it they count as ``other`` (design.md §4)
 _MINUTE_MS = 60_000
+_COMBINATIONS = 50_000  # of Bridge, Provider, Source and sender domain that are remembered as written
+Taken = tuple[int, str, int, str]
 
 ACCEPTED, DELIVERED, BOUNCED, REJECTED, CANCELLED = range(5)
 
@@ -32,6 +34,7 @@ class Transaction:
                 "insert_deliveries",
                 "put_addresses",
                 "insert_suppression",
+                "put_taken",
                 "add_counters",
                 "add_ledger",
                 "assign_slots",
@@ -46,6 +49,7 @@ class Transaction:
         self._rows: dict[str, list[rows.Row]] = {}
         self._ledger: dict[int, list[int]] = {}
         self._providers: set[str] = set()
+        self._taken: dict[Taken, int] = {}
 
     def begin(self, now_ms: int) -> None:
         """Start; the caller holds the file lock."""
@@ -65,6 +69,7 @@ class Transaction:
         """End as if nothing had been."""
         self.names.rolled_back()
         self.texts.forget()
+        self._taken.clear()
         if self.db.in_transaction:
             self.db.execute("ROLLBACK")
 
@@ -80,6 +85,15 @@ class Transaction:
             self._rows[statement] = [row]
         else:
             found.append(row)
+
+    def add_taken(self, taken: Taken) -> None:
+        """A Provider took a mail; written once a minute for each combination."""
+        if self.now_ms - self._taken.get(taken, 0) < _MINUTE_MS:
+            return
+        if len(self._taken) >= _COMBINATIONS:
+            self._taken.clear()
+        self._taken[taken] = self.now_ms
+        self.add_row("put_taken", (*taken, self.now_ms))
 
     def add_ledger(self, bridge: int, column: int, count: int = 1) -> None:
         """Count recipients of a Bridge in one of the ledger's columns."""

@@ -14,6 +14,7 @@ from gatepost import config, errors
 from gatepost.classify import classifier as classifiers
 from gatepost.classify import rules
 from gatepost.ingest import credentials
+from gatepost.model import directory as directories
 from gatepost.model import facts as fact_values
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
@@ -59,6 +60,13 @@ def build_decide(
         return settle.settle(result, facts, now_ms, rand(), fixed)
 
     return decide
+
+
+async def ensure_node(store: port.Store, name: str) -> None:
+    """Let the directory know this machine, so that events can name it."""
+    known = await store.directory()
+    if all(node.name != name for node in known.nodes):
+        await store.change_directory([directories.Node(0, name)], "gatepost")
 
 
 def pepper(settings: config.Settings) -> bytes:

@@ -53,6 +53,7 @@ class Supervisor:
             _refuse(starting.problems(self.settings))
             store = await compose.open_store(self.settings, None)
             try:
+                await compose.ensure_node(store, self.settings.node)
                 await self._run(store, lock_fd, ready)
             finally:
                 await store.close()

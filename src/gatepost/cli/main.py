@@ -16,7 +16,12 @@ from gatepost import errors
 _COMMANDS = (
     ("demo", "serving:demo", "Try it: a gateway, its console and a sandbox of receivers, all on loopback."),
     ("init", "setup:init", "Write a commented gatepost.toml and create the first Bridge."),
-    ("serve", "serving:serve", "Run the gateway."),
+    (
+        "serve",
+        "serving:serve",
+        "Run the gateway.\n\nSIGTERM: it takes no new mail, finishes what is under way and ends; a second one ends it now. "
+        "SIGHUP: it reads the configuration and the certificates again.",
+    ),
     ("check", "checking:check", "Check the configuration, the rule files and the ledger."),
     ("send", "sending:send", "Submit one message."),
     ("explain", "explaining:explain", "What a reply means, and what would be done."),
@@ -89,6 +94,7 @@ def build() -> cyclopts.App:
         help="A self-hosted sending gateway that reads every bounce inside the SMTP conversation.",
         help_format="plaintext",
         version=_version,
+        default_parameter=cyclopts.Parameter(show_default=_default),
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
@@ -102,6 +108,11 @@ def build() -> cyclopts.App:
             group.command(f"gatepost.cli.{module}:{verb}_", name=verb, help=said, sort_key=order)
         app.command(group)
     return app
+
+
+def _default(value: object) -> str | None:
+    """How a default is shown: not at all where nothing is the default."""
+    return None if value in (None, False, "", ()) else str(value)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

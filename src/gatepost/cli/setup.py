@@ -56,17 +56,17 @@ def init(  # noqa: PLR0913 - one parameter per option of the command
     dir
         Where gatepost.toml and the data directory go.
     hostname
-        This machine's name, for EHLO and Received.
+        This machine's name, for EHLO and Received; what the system says without it.
     on_suppressed
-        How a suppressed recipient is answered at submission.
+        How a suppressed recipient is answered at submission; accept without it.
     domain
         Domains that mail is sent from.
     bridge
-        The first Bridge's name.
+        The first Bridge's name; app without it.
     source_ip
-        The local address that mail leaves from.
+        The local address that mail leaves from; the system's choice without it.
     ehlo
-        The name that belongs to that address.
+        The name that belongs to that address; the hostname without it.
     yes
         Ask nothing: take the defaults for what was not given.
     """

@@ -39,7 +39,9 @@ def test_a_message_that_was_sent_is_queued_traced_and_cancelled(place: values.Ga
             sent = _send(place, key, "dead@rcpt.test", "ann@rcpt.test")
             assert [one["state"] for one in sent["recipients"]] == ["rejected", "queued"]
             assert place.made("queue", "cancel", sent["recipients"][1]["id"]) == [{"cancelled": 1}]
-            states = [one["state"] for one in place.made("trace", sent["id"])]
+            told = place.made("trace", sent["id"])
+            assert {one["node"] for one in told if one["state"] == "received"} == {"node1"}
+            states = [one["state"] for one in told]
             assert states[:3] == ["received", "rejected", "queued"]
             assert states[-1] == "rejected"
             refused = _refused(place, key)

@@ -147,6 +147,19 @@ def test_bytes_that_came_before_a_transaction_are_charged_to_nobody_in_it() -> N
         assert session.data_to_send() == []
 
 
+@pytest.mark.parametrize("hello", [talk.HELLO, b"250 mx.test\r\n"], ids=["pipelined", "one by one"])
+def test_an_answer_too_many_that_shows_only_at_data_charges_nobody(hello: bytes) -> None:
+    session = begun(b"a@x.test", b"b@x.test", hello=hello)
+    for line in (b"250 ok\r\n", b"250 again\r\n", b"550 5.1.1 a is unknown\r\n"):
+        session.data_to_send()
+        session.receive(line)
+        assert session.next_event() is states.NEED_DATA
+    session.data_to_send()
+    session.receive(b"250 b is known\r\n")
+    event = failed(session)
+    assert (event.problem, event.answers) == (failures.Problem.PROTOCOL, (None, None))
+
+
 @pytest.mark.parametrize("said", ["334 a", "250 a|334 a", "250 a|250 a|250 a", "250 a|250 a|334 a"])
 def test_a_reply_of_the_wrong_kind_is_a_protocol_error(said: str) -> None:
     session = begun()

@@ -375,6 +375,9 @@ class ClientSession:
         self._out.append(line)
 
     def _out_of_order(self, reply: replies.Reply) -> None:
+        """An answer that its command cannot have. Before the dot an earlier one was perhaps too many, so nobody is charged."""
+        if self._state is not _DOT:
+            self._answers = [None] * len(self._answers)
         self._fail(failures.Problem.PROTOCOL, f"{reply.code} is no answer to {self.stage.word}")
 
     def _unasked(self) -> None:

@@ -223,6 +223,18 @@ def test_codes_alone_never_suppress_where_the_reply_may_speak_of_us(changes: dic
     assert v.settled(v.answer(C.RECIPIENT_UNKNOWN, 550, stage, **changes)).suppress
 
 
+@pytest.mark.parametrize("stage", [v.Stage.DATA, v.Stage.DOT])
+def test_one_answer_for_several_recipients_suppresses_none_of_them(stage: v.Stage) -> None:
+    result = v.answer(C.RECIPIENT_UNKNOWN, 550, stage)
+    of_two = msgspec.structs.replace(result, attempt=msgspec.structs.replace(v.ATTEMPT, recipients=2))
+    shared = v.settled(of_two)
+    assert (shared.events[0].action, shared.events[0].outcome) == (Action.FAIL, v.Outcome.REJECTION)
+    assert not shared.suppress
+    assert v.settled(result).suppress
+    at_rcpt = v.answer(C.RECIPIENT_UNKNOWN, 550)
+    assert v.settled(msgspec.structs.replace(at_rcpt, attempt=of_two.attempt)).suppress
+
+
 def test_a_silence_keeps_the_last_real_reply() -> None:
     known = v.facts(attempts=1, last_category="recipient.over_quota", last_reply=b"452 4.2.2 full")
     again = v.settled(v.answer(C.SESSION_NETWORK, 0, v.Stage.CONNECT), known).reschedule

@@ -2,7 +2,8 @@
 
 Guarantees: no 4xx ends a message at its first reply unless its text says that retrying will not succeed; nothing but a
 hard verdict suppresses, unless an operator insists; codes alone never suppress where the reply may speak of us
-(quoting us, before RCPT, after DATA: faults.md P9); an attempt in doubt is tried again.
+(quoting us, before RCPT, after DATA: faults.md P9); one answer for several recipients suppresses none of them; an
+attempt in doubt is tried again.
 Not here: when (``retry``), and what is written (``attempted``).
 """
 
@@ -31,6 +32,8 @@ _NOT_ABOUT_RECIPIENTS = frozenset(
         replies.Stage.DOT,
     }
 )
+
+_OF_ALL = frozenset({replies.Stage.MAIL, replies.Stage.DATA, replies.Stage.DOT})
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -79,11 +82,16 @@ def _suppressing(result: results.Attempted, rule: term_values.Rule) -> Decision:
     if verdict.outcome is not Outcome.HARD and not rule.insisted:
         return Decision(Action.RETRY if _may_pass(result) else Action.FAIL, verdict.outcome)
     weak = verdict.quotes_us or result.reply.stage in _NOT_ABOUT_RECIPIENTS
-    if weak and not verdict.explicit and not rule.insisted:
+    if ((weak and not verdict.explicit) or _shared(result)) and not rule.insisted:
         return Decision(Action.RETRY if _may_pass(result) else Action.FAIL, Outcome.REJECTION)
     if _may_pass(result):
         return Decision(Action.RETRY, Outcome.SOFT)
     return Decision(Action.SUPPRESS, verdict.outcome)
+
+
+def _shared(result: results.Attempted) -> bool:
+    """One answer for several recipients: whatever it says, whose address it speaks of cannot be told."""
+    return result.reply.stage in _OF_ALL and result.attempt.recipients > 1
 
 
 def _waiting(

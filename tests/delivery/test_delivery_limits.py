@@ -172,3 +172,13 @@ def test_what_is_learnt_is_forgotten_after_an_hour() -> None:
     batches = limits.Batches()
     batches.learn("mx.test", 5, 10, 100)
     assert [batches.most("mx.test", 0, now) for now in (3699, 3700)] == [5, 0]
+
+
+def test_the_lanes_of_a_worker_share_what_may_be_open_in_all() -> None:
+    total = limits.Total(2)
+    one, other = (limits.Allowance(LaneLimits(connections=0, connections_per_min=0), total) for _ in range(2))
+    one.opened(0)
+    other.opened(0)
+    assert not one.may_open(0)
+    other.closed()
+    assert one.may_open(0)

@@ -106,3 +106,21 @@ async def test_what_is_under_way_in_the_old_lane_is_not_sent_from_the_new_one(tm
             await at.store.wait_settled(3)
             assert old.transactions == [[b"a@shop.test"]]
             assert new.transactions == [[b"c@calm.test"], [b"b@shop.test"]]
+
+
+async def test_a_lane_gets_its_connection_from_another_that_has_one_free_where_no_more_may_be_open(
+    tmp_path: Path,
+) -> None:
+    async with (
+        naming({"shop.test": BIG, "mart.test": SMALL}) as names,
+        scripted.serving(ip="127.0.0.1") as big,
+        scripted.serving(ip="127.0.0.2", port=big.port) as small,
+    ):
+        given = Given(dns=names.address, mx_port=big.port, max_connections=1)
+        async with working(tmp_path, given) as at:
+            at.offer(await at.accept("a@shop.test", provider="big.test"))
+            await at.store.wait_settled(1)
+            at.offer(await at.accept("b@mart.test", provider="small.test"))
+            await at.store.wait_settled(2)
+            assert (big.transactions, small.transactions) == ([[b"a@shop.test"]], [[b"b@mart.test"]])
+            assert at.deliverer.depth()["connections"] == 1

@@ -70,6 +70,7 @@ class Given(msgspec.Struct, frozen=True):
     scale: float = 1.0
     source: directories.Source = SOURCE
     limits: delivery_settings.LaneOverride = delivery_settings.LaneOverride()
+    max_connections: int = 100
 
     @property
     def provider(self) -> str:
@@ -97,6 +98,7 @@ class Works:
             reply_timeout_s=5,
             dot_timeout_s=5,
             sweep_s=3600,
+            max_connections=given.max_connections,
             lane=(given.limits,),
         )
         finds = resolver.Resolver(

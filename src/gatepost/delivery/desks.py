@@ -20,6 +20,7 @@ class Desks:
     def __init__(self, settings: delivery_settings.DeliverySettings) -> None:
         self._settings = settings
         self._all: dict[int, desk.Desk] = {}
+        self._total = limits.Total(settings.max_connections)
 
     def __iter__(self) -> Iterator[desk.Desk]:
         return iter(self._all.values())
@@ -39,7 +40,8 @@ class Desks:
         """The desk of a lane, made if there is none."""
         found = self._all.get(number)
         if found is None:
-            allowance = limits.Allowance(limits.effective(provider, source, self._settings))
+            effective = limits.effective(provider, source, self._settings)
+            allowance = limits.Allowance(effective, self._total)
             lane = lanes.Lane(number, provider, source.id, self._settings.window)
             found = self._all[number] = desk.Desk(lane, source, allowance)
         return found
@@ -47,6 +49,7 @@ class Desks:
     def take(self, settings: delivery_settings.DeliverySettings, find: Find) -> list[desk.Desk]:
         """New settings; every desk, each with its limits anew."""
         self._settings = settings
+        self._total.limit = settings.max_connections
         self.renew(find)
         for at in self:
             at.allowance.limits = limits.effective(at.lane.provider, at.source, settings)
@@ -66,6 +69,16 @@ class Desks:
             for connection in [one for free in at.idle.values() for one in free]:
                 connection.quit()
         return changed
+
+    def make_room(self, wanting: desk.Desk) -> None:
+        """Where all connections that this worker may have are open, end a free one that another lane does not need now."""
+        if not self._total.full or not wanting.parked:
+            return
+        for at in self:
+            for targets, free in at.idle.items():
+                if at is not wanting and free and not at.parked.get(targets):
+                    free[0].quit()
+                    return
 
     def tidy(self, now: float) -> None:
         """End connections that have been free too long; forget desks without work. now: monotonic seconds."""

@@ -6,6 +6,7 @@ A host's own limit on recipients is learnt where it is not announced.
 """
 
 import collections
+import sys
 
 from gatepost.delivery import settings as delivery_settings
 from gatepost.model import directory as directories
@@ -78,18 +79,32 @@ class Batches:
         return min(known, announced) if announced else known
 
 
-class Allowance:
-    """Counts what one lane has started. Times are monotonic seconds."""
+class Total:
+    """Connections open in all lanes of a worker, and how many may be."""
 
-    def __init__(self, limits: delivery_settings.LaneLimits) -> None:
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.open = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no lane may open another one."""
+        return self.open >= self.limit
+
+
+class Allowance:
+    """Counts what one lane has started. Times are monotonic seconds. total: shared by all lanes."""
+
+    def __init__(self, limits: delivery_settings.LaneLimits, total: Total | None = None) -> None:
         self.limits = limits
+        self.total = total or Total(sys.maxsize)
         self.open = 0
         self._opened: collections.deque[float] = collections.deque()
         self._next_message = 0.0
 
     def may_open(self, now: float) -> bool:
         """Whether one more connection may be opened now."""
-        if self.limits.connections and self.open >= self.limits.connections:
+        if self.total.full or (self.limits.connections and self.open >= self.limits.connections):
             return False
         per_min = self.limits.connections_per_min
         if not per_min:
@@ -101,12 +116,14 @@ class Allowance:
     def opened(self, now: float) -> None:
         """A connection is being opened."""
         self.open += 1
+        self.total.open += 1
         if self.limits.connections_per_min:
             self._opened.append(now)
 
     def closed(self) -> None:
         """One is gone."""
         self.open -= 1
+        self.total.open -= 1
 
     def take_messages(self, now: float, wanted: int) -> int:
         """How many of ``wanted`` deliveries may be handed out now; they count as handed out."""

@@ -161,6 +161,7 @@ class Deliverer:
         if pairs:
             await self._send_all(at, pairs)
         now = self._p.clock.monotonic()
+        self._desks.make_room(at)
         for plan in at.to_open(now):
             self._spawn(self._open(at, plan))
         if at.parked:

@@ -11,7 +11,7 @@ if /usr/bin/python3 -c 'import ensurepip' 2> /dev/null; then VENV=.venv-bench; f
 PYTHON=$HERE/$VENV/bin/python
 case $1 in
 setup)
-  if [ $VENV = .venv ]; then make -C "$HERE" .venv/.run; else make -C "$HERE" VENV=$VENV PYTHON=/usr/bin/python3 $VENV/.run; fi
+  if [ $VENV = .venv ]; then make -s -C "$HERE" .venv/.run; else make -s -C "$HERE" VENV=$VENV PYTHON=/usr/bin/python3 $VENV/.run; fi
   rm -rf "$RUN"
   mkdir -p "$RUN"
   "$PYTHON" "$HERE/bench/installation.py" "$RUN" "${DOMAINS:-1}"

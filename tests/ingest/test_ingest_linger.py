@@ -100,6 +100,25 @@ async def test_a_drain_does_not_wait_for_who_was_refused(tmp_path: Path) -> None
             assert made.connections == 0
 
 
+@loops.BOTH
+def test_a_drain_does_not_wait_for_a_handshake(
+    tmp_path: Path, loop: str, certificate: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
+    settings = ingest_settings.ListenerSettings(tls=ingest_settings.ListenerTls.STARTTLS, bridge="shop")
+
+    async def scenario() -> None:
+        async with offices.opened(tmp_path) as office:
+            made, number = await office.listen(settings, context=certificate[0])
+            async with offices.dial(number) as client:
+                await client.reply()
+                await client.say(b"EHLO app")
+                assert (await client.say(b"STARTTLS")).startswith(b"220 ")
+                await asyncio.wait_for(made.drain(60.0), 5.0)
+                assert made.connections == 0
+
+    loops.run(loop, scenario())
+
+
 async def test_an_answer_that_comes_late_is_told_to_nobody(tmp_path: Path) -> None:
     async with offices.opened(tmp_path) as office:
         _, number = await office.listen(OPEN)

@@ -176,8 +176,8 @@ class Connection(asyncio.Protocol):
     def drain(self) -> None:
         """End it as soon as no message is on its way in (faults.md P20)."""
         self._ending = True
-        if self._talk is None:
-            self.abort()  # it lingers
+        if self._talk is None or self._upgrading:
+            self.abort()  # it lingers, or its handshake is not done: it has half a minute for that, and nothing to lose
         elif not self.busy:
             self._session.shutdown()
             self._work()

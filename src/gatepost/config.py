@@ -15,12 +15,14 @@ from pathlib import Path
 import msgspec
 
 from gatepost import errors, toml
+from gatepost.classify import settings as classify_settings
 from gatepost.delivery import settings as delivery_settings
 from gatepost.ingest import settings as ingest_settings
 from gatepost.net import questions
 from gatepost.policy import settings as policy_settings
 
 FILE = "gatepost.toml"
+RULES = "rules"  # the folder beside it
 _PREFIX = "GATEPOST_"
 _COMMANDS = frozenset({"GATEPOST_CONFIG", "GATEPOST_KEY"})  # of the command line, no settings
 MAX_WORKERS = 64  # gatepost.store.port.SLOTS: a worker above it would own none
@@ -61,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     route: tuple[delivery_settings.Route, ...] = ()
     delivery: delivery_settings.DeliverySettings = delivery_settings.DeliverySettings()
     ingest: ingest_settings.IngestSettings = ingest_settings.IngestSettings()
+    classify: classify_settings.ClassifySettings = classify_settings.ClassifySettings()
     policy: policy_settings.PolicySettings = policy_settings.PolicySettings()
     log: LogSettings = LogSettings()
 
@@ -153,12 +156,21 @@ def completed(found: Settings, base: Path) -> Settings:
         data_dir=str(base / found.data_dir),
         hostname=found.hostname or socket.getfqdn(),
         workers=found.workers or min(MAX_WORKERS, 1 if cores <= 2 else cores // 2),
+        classify=classify_settings.ClassifySettings(_rule_folder(found.classify.rules, base)),
         tls=msgspec.structs.replace(
             found.tls,
             cert=str(base / found.tls.cert) if found.tls.cert else "",
             key=str(base / found.tls.key) if found.tls.key else "",
         ),
     )
+
+
+def _rule_folder(given: str, base: Path) -> str:
+    """The operator's rules: the folder that was named, or else the usual one where there is one."""
+    if given:
+        return str(base / given)
+    usual = base / RULES
+    return str(usual) if usual.is_dir() else ""
 
 
 def problems(found: Settings) -> Iterator[errors.BadInput]:

@@ -187,3 +187,29 @@ async def test_a_bad_file_is_refused_with_a_line_for_each_mistake(office: Office
         f"{office.toml}:{first}: delivery.sweep_s: -1.0 is not in 0.05…3600",
     ]
     assert (await gateways.submit(office.open, MESSAGE, ["ann@rcpt.test"]))[-1].startswith(b"250")
+
+
+_OWN = b"""[[rule]]
+id = "own.full"
+category = "recipient.over_quota"
+match = ["purple elephant"]
+examples = ["550 purple elephant"]
+"""
+
+
+async def test_the_operators_rules_are_taken_and_broken_ones_are_refused_with_their_line(
+    office: Office,
+) -> None:
+    folder = office.path / "rules"
+    folder.mkdir()
+    (folder / "own.toml").write_bytes(_OWN)
+    await office.reload("new settings")
+    (folder / "own.toml").write_bytes(_OWN.replace(b"over_quota", b"no_such"))
+    news = await office.reload("the old one stays")
+    assert len(news.splitlines()) == 1, news
+    assert f"{folder / 'own.toml'}:1: rule own.full: " in news
+    _, *children = office.pids()
+    for pid in children:
+        os.kill(pid, signal.SIGKILL)
+    await office.wait_ready()  # with the rules that were good, not with the broken file
+    assert (await gateways.submit(office.open, MESSAGE, ["ann@rcpt.test"]))[-1].startswith(b"250")

@@ -6,7 +6,7 @@ The only module that names the store's adapter. Guarantees: what is wrong with f
 import importlib.resources
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gatepost import clock as clocks
@@ -22,6 +22,7 @@ from gatepost.policy import settings as policy_settings
 from gatepost.policy import settle, terms
 from gatepost.store import port, sqlite
 
+MOST_RULES = 1 << 20  # bytes of an operator's files: each process gets them with its orders (app.link)
 PEPPER = "pepper"  # the key under which secrets are kept; beside the store, not in it
 
 
@@ -35,19 +36,33 @@ async def open_store(settings: config.Settings, worker: int | None) -> port.Stor
 COMMANDS = 511  # the writer's number of commands and the parent, which accept no mail
 
 
-def rule_files(extra: Path | None = None) -> dict[str, bytes]:
-    """The shipped rule files, and an operator's own above them."""
+def shipped_rules() -> dict[str, bytes]:
+    """The rule files that come with this version, by name."""
     folder = importlib.resources.files("gatepost.classify") / "data"
-    found = {item.name: item.read_bytes() for item in folder.iterdir() if item.name.endswith(".toml")}
-    if extra is not None:
-        for path in sorted(extra.glob("*.toml")):
+    return {item.name: item.read_bytes() for item in folder.iterdir() if item.name.endswith(".toml")}
+
+
+def own_rules(settings: config.Settings) -> dict[str, bytes]:
+    """The operator's rule files, by path; none where there is no folder. Raises BadInput."""
+    if not settings.classify.rules:
+        return {}
+    folder = Path(settings.classify.rules)
+    if not folder.is_dir():
+        raise errors.BadInput("classify.rules", f"{folder} is not a folder")
+    found: dict[str, bytes] = {}
+    for path in sorted(folder.glob("*.toml")):
+        try:
             found[str(path)] = path.read_bytes()
+        except OSError as error:
+            raise errors.BadInput("classify.rules", f"{path} cannot be read: {error.strerror}") from None
+    if sum(map(len, found.values())) > MOST_RULES:
+        raise errors.BadInput("classify.rules", f"the files in {folder} have more than {MOST_RULES} bytes")
     return found
 
 
-def build_classifier() -> classifiers.Classifier:
-    """The classifier with the shipped rules."""
-    return classifiers.Classifier(rules.load(rule_files()))
+def build_classifier(*above: Mapping[str, bytes]) -> classifiers.Classifier:
+    """The classifier with the shipped rules and layers of others above them. Raises BadInput."""
+    return classifiers.Classifier(rules.load(shipped_rules(), *above))
 
 
 def build_decide(

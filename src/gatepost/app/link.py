@@ -16,7 +16,11 @@ _LIMIT = 4 * 1024 * 1024
 
 
 class Orders(msgspec.Struct, frozen=True, tag="orders"):
-    """What a process is to do. ``role``: ``worker`` or ``console``. ``generation`` rises with every reload."""
+    """What a process is to do. ``role``: ``worker`` or ``console``. ``generation`` rises with every reload.
+
+    rules: the operator's files as they were when the parent found them good, so that a process that starts again does
+    not meet what somebody is just writing.
+    """
 
     role: str
     index: int
@@ -24,6 +28,7 @@ class Orders(msgspec.Struct, frozen=True, tag="orders"):
     generation: int
     settings: config.Settings
     assignment: port.Assignment
+    rules: dict[str, bytes] = {}
 
 
 class Reload(msgspec.Struct, frozen=True, tag="reload"):
@@ -31,6 +36,7 @@ class Reload(msgspec.Struct, frozen=True, tag="reload"):
 
     generation: int
     settings: config.Settings
+    rules: dict[str, bytes] = {}
 
 
 class Drain(msgspec.Struct, frozen=True, tag="drain"):

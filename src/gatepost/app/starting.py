@@ -6,12 +6,13 @@ Not here: what the file alone can tell (``gatepost.config``). A port may still b
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from gatepost import clock as clocks
 from gatepost import config, errors
 from gatepost.app import compose
+from gatepost.classify import rules
 from gatepost.ingest import settings as ingest_settings
 from gatepost.net import listen, resolver, tls
 
@@ -44,6 +45,14 @@ def certificate_problems(settings: config.Settings) -> Iterator[errors.BadInput]
     """What is wrong with the files of ``[tls]``."""
     if settings.tls.cert:
         yield from _told(lambda: tls.server_context(settings.tls.cert, settings.tls.key))
+
+
+def rule_problems(own: Mapping[str, bytes]) -> Iterator[errors.BadInput]:
+    """What keeps the operator's rules from being loaded. Lint is `gatepost check`'s alone: a new one never stops a gateway."""
+    if own:
+        for problem in rules.problems(compose.shipped_rules(), own):
+            place, _, words = problem.partition(": ")
+            yield errors.BadInput(place, words)
 
 
 def _address_problems(address: str, place: str) -> Iterator[errors.BadInput]:

@@ -38,6 +38,7 @@ class Supervisor:
         self.children: list[processes.Child] = []
         self._load = load
         self._newest_decide = compose.build_decide(settings.policy)
+        self._rules: dict[str, bytes] = {}
         self._clock = clocks.SystemClock()
         self._log = logs.get("parent")
         self._generation = 1
@@ -51,6 +52,8 @@ class Supervisor:
         lock_fd = await _hold(Path(self.settings.data_dir))
         try:
             _refuse(starting.problems(self.settings))
+            self._rules = compose.own_rules(self.settings)
+            _refuse(starting.rule_problems(self._rules))
             store = await compose.open_store(self.settings, None)
             try:
                 await compose.ensure_node(store, self.settings.node)
@@ -79,6 +82,8 @@ class Supervisor:
         try:
             new = self._load()
             _refuse(starting.certificate_problems(new))
+            rules = compose.own_rules(new)
+            _refuse(starting.rule_problems(rules))
         except errors.GatepostError as error:
             for line in str(error).splitlines():
                 self._log.error("configuration refused, the old one stays", problem=line)
@@ -88,8 +93,9 @@ class Supervisor:
         self._generation += 1
         self.settings = config.taken(self.settings, new)
         self._newest_decide = compose.build_decide(new.policy)
+        self._rules = rules
         for child in self.children:
-            child.send(link.Reload(self._generation, self.settings))
+            child.send(link.Reload(self._generation, self.settings, rules))
         logs.configure(new.log.level, json=new.log.json)
         self._log.info("configuration taken", generation=self._generation)
 
@@ -163,7 +169,8 @@ class Supervisor:
         number = await store.lease_worker()
         slots = [s for s in range(port.SLOTS) if s % workers == index] if role == "worker" else []
         assignment = await store.assign(number, slots)
-        return link.Orders(role, index, workers, self._generation, self.settings, assignment)
+        rules = self._rules if role == "worker" else {}
+        return link.Orders(role, index, workers, self._generation, self.settings, assignment, rules)
 
 
 def _refuse(problems: Iterable[errors.BadInput]) -> None:

@@ -41,6 +41,7 @@ class Worker:
         self.line = line
         self.orders = orders
         self.settings = orders.settings
+        self.own_rules = orders.rules
         self.store = store
         self.clock = clocks.SystemClock()
         self.log = logs.get("worker")
@@ -82,7 +83,7 @@ class Worker:
         )
         return parts.Parts(
             store=self.store,
-            classifier=compose.build_classifier(),
+            classifier=compose.build_classifier(self.own_rules),
             decide=compose.build_decide(settings.policy),
             router=self.router,
             opener=opener.Opener(self.resolver, rules, settings.delivery, self.clock, settings.hostname),
@@ -305,7 +306,7 @@ async def _obey(
                 worker.stopping.set()
             case link.Reload():
                 logs.configure(order.settings.log.level, json=order.settings.log.json)
-                worker.settings = order.settings
+                worker.settings, worker.own_rules = order.settings, order.rules
                 worker.router = route.Router(worker.resolver, order.settings.route, order.settings.delivery)
                 deliverer.take(worker.delivery_parts(whisper.tell))
                 try:

@@ -1,13 +1,15 @@
 """The rules: read from TOML bytes, checked against their own examples, matched against a folded reply.
 
-Guarantees: a RuleSet is immutable, its order is its precedence (a file's ``precedence``, then rules of a provider, then
-file name and place in the file), and ``load`` reports every problem at once with ``file:line``. Matching looks for all
+Guarantees: a RuleSet is immutable, its order is its precedence (a later layer of files first, then a file's
+``precedence``, then rules of a provider, then file name and place in the file); a rule of a later layer replaces one of
+the same id, so that an upgrade never makes an operator's file wrong. ``load`` reports every problem at once with ``file:line``. Matching looks for all
 literals in one pass and tries only the patterns whose literal is there.
 How it fails: ``errors.BadInput``. Not here: codes without text (``codes``), what wins over what else (``classifier``).
 """
 
 import itertools
 import operator
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -21,10 +23,11 @@ from gatepost.model import reply as replies
 from gatepost.model import verdict as verdicts
 
 _DEFAULT_PRECEDENCE = 50
+_SYNTAX_LINE = re.compile(r"\(at line (\d+)")
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One rule. place: ``file:line``. See docs/rules.md for each field."""
+    """One rule. place: ``file:line``. layer: of its file, 0 for the shipped ones. See docs/rules.md for each field."""
 
     id: str
     category: verdicts.Category
@@ -43,6 +46,7 @@ class Rule(msgspec.Struct, frozen=True):
     source: str = ""
     examples: tuple[str, ...] = ()
     counter_examples: tuple[str, ...] = ()
+    layer: int = 0
 
     def fits(self, folded: folding.Folded, stage: replies.Stage, provider: str) -> bool:
         """Whether everything but the text agrees."""
@@ -152,58 +156,64 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Read(msgspec.Struct):
-    rules: list[tuple[tuple[int, bool, str, int], Rule]]
+    rules: list[tuple[tuple[int, int, bool, str, int], Rule]]  # the first number: minus the layer
     never: list[phrases.Pattern]
     problems: list[str]
 
 
-def load(files: Mapping[str, bytes]) -> RuleSet:
-    """The rules of all files. Raises BadInput with one line per problem, each with its ``file:line``."""
-    read = _read(files)
+def load(*layers: Mapping[str, bytes]) -> RuleSet:
+    """The rules of all files, the last layer on top. Raises BadInput with one line per problem, each with its ``file:line``."""
+    read = _read(layers)
     if read.problems:
         raise errors.BadInput("rules", "; ".join(read.problems))
-    read.rules.sort(key=lambda pair: pair[0])
+    top = {rule.id: key[0] for key, rule in sorted(read.rules, key=lambda pair: -pair[0][0])}
+    read.rules = sorted(
+        (pair for pair in read.rules if pair[0][0] == top[pair[1].id]), key=lambda pair: pair[0]
+    )
     return RuleSet(tuple(rule for _, rule in read.rules), tuple(read.never))
 
 
-def problems(files: Mapping[str, bytes]) -> list[str]:
+def problems(*layers: Mapping[str, bytes]) -> list[str]:
     """Everything wrong with the files, one ``file:line: problem`` each; empty when ``load`` would succeed."""
-    return _read(files).problems
+    return _read(layers).problems
 
 
-def _read(files: Mapping[str, bytes]) -> _Read:
+def _read(layers: Iterable[Mapping[str, bytes]]) -> _Read:
     read = _Read([], [], [])
-    for name in sorted(files):
-        _read_file(name, files[name], read)
-    seen: dict[str, str] = {}
-    for _, rule in read.rules:
-        if rule.id in seen:
-            read.problems.append(f"{rule.place}: rule {rule.id} is also at {seen[rule.id]}")
-        seen.setdefault(rule.id, rule.place)
+    for layer, files in enumerate(layers):
+        for name in sorted(files):
+            _read_file(name, files[name], read, layer)
+    seen: dict[tuple[int, str], str] = {}
+    for key, rule in read.rules:
+        identity = (key[0], rule.id)
+        if identity in seen:
+            read.problems.append(f"{rule.place}: rule {rule.id} is also at {seen[identity]}")
+        seen.setdefault(identity, rule.place)
         read.problems.extend(f"{rule.place}: rule {rule.id}: {problem}" for problem in _untrue(rule))
     return read
 
 
-def _read_file(name: str, data: bytes, read: _Read) -> None:
+def _read_file(name: str, data: bytes, read: _Read, layer: int) -> None:
     try:
         text = data.decode("utf-8")
         file = msgspec.convert(tomllib.loads(text), _File)
         read.never.extend(phrases.parse(phrase) for phrase in file.never)
     except (ValueError, msgspec.ValidationError) as error:
-        read.problems.append(f"{name}: {error}")
+        line = _SYNTAX_LINE.search(str(error))
+        read.problems.append(f"{name}{':' + line[1] if line else ''}: {error}")
         return
     lines = [number for number, line in enumerate(text.splitlines(), 1) if line.strip() == "[[rule]]"]
     for index, table in enumerate(file.rule):
         place = f"{name}:{lines[index]}" if index < len(lines) else name
         try:
-            rule = _rule(msgspec.convert(table, _Row), place, file.provider)
+            rule = _rule(msgspec.convert(table, _Row), place, file.provider, layer)
         except (ValueError, msgspec.ValidationError) as error:
             read.problems.append(f"{place}: rule {table.get('id', '?')}: {error}")
         else:
-            read.rules.append(((file.precedence, not rule.provider, name, index), rule))
+            read.rules.append(((-layer, file.precedence, not rule.provider, name, index), rule))
 
 
-def _rule(row: _Row, place: str, provider: str) -> Rule:
+def _rule(row: _Row, place: str, provider: str, layer: int) -> Rule:
     _check(row)
     return Rule(
         id=row.id,
@@ -223,6 +233,7 @@ def _rule(row: _Row, place: str, provider: str) -> Rule:
         source=row.source,
         examples=row.examples,
         counter_examples=row.counter_examples,
+        layer=layer,
     )
 
 

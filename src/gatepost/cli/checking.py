@@ -55,16 +55,30 @@ def found(config: Path) -> list[str]:
     """Everything that is wrong, one line each."""
     from gatepost import errors
     from gatepost.app import compose, starting
-    from gatepost.classify import rules
 
     problems: list[str] = []
+    own: dict[str, bytes] = {}
     try:
         settings = context.load(config)
         if wrong := tuple(starting.certificate_problems(settings)):
-            raise context.named(wrong, config)
+            problems += str(context.named(wrong, config)).splitlines()
+        own = compose.own_rules(settings)
+    except errors.BadInput as error:
+        named = context.named([error], config) if error.place == "classify.rules" else error
+        problems += str(named).splitlines()
     except errors.GatepostError as error:
         problems += str(error).splitlines()
-    return problems + rules.problems(compose.rule_files())
+    return problems + _rule_problems(own)
+
+
+def _rule_problems(own: dict[str, bytes]) -> list[str]:
+    """What keeps the rules from being loaded, or else what looks like a mistake in them."""
+    from gatepost.app import compose
+    from gatepost.classify import lint, rules
+    from gatepost.delivery import route
+
+    layers = (compose.shipped_rules(), own)
+    return rules.problems(*layers) or lint.problems(rules.load(*layers), route.provider_names())
 
 
 async def _prove(config: Path, *, json: bool) -> int:

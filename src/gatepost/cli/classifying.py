@@ -45,13 +45,14 @@ def classify(
 
 
 def new_judge(config: Path) -> "judging.Judge":
-    """A Judge by the shipped rules and the policy of the configuration, if there is one."""
+    """A Judge by the shipped rules, the operator's, and the policy of the configuration, if there is one."""
     from gatepost.app import compose
     from gatepost.cli import judging
     from gatepost.policy import terms
 
     settings = context.load_if_there(config)
-    return judging.Judge(compose.build_classifier(), terms.of(settings.policy), context.now_ms())
+    classifier = compose.build_classifier(compose.own_rules(settings))
+    return judging.Judge(classifier, terms.of(settings.policy), context.now_ms())
 
 
 def answers(lines: Iterable[bytes], judge: "judging.Judge") -> Iterator[tuple[bytes, bool]]:

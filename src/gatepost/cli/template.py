@@ -67,6 +67,10 @@ json = false
 # connections = 20
 # per_second = 50
 
+# Your own rules for what replies mean stand above the shipped ones (docs/rules.md); this folder is looked for anyway.
+# [classify]
+# rules = "rules"
+
 # What follows from replies: see docs/categories.md.
 # [policy]
 # lifetime_s = 259200

@@ -128,6 +128,11 @@ def provider_of(mx_host: str) -> str:
     return _PROVIDERS.get(registered, registered)
 
 
+def provider_names() -> frozenset[str]:
+    """The Providers that have a name of their own; any other is a domain, or ``host:port`` where the way is fixed."""
+    return frozenset(_PROVIDERS.values())
+
+
 @functools.cache
 def _suffixes() -> publicsuffixlist.PublicSuffixList:
     """Read once, when the first MX is seen: it costs a tenth of a second."""

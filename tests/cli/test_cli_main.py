@@ -8,6 +8,7 @@ from tests.cli import cli_values as values
 
 COMMANDS = [
     *("demo", "init", "serve", "check", "send", "explain", "classify", "events", "trace", "why", "apply"),
+    *("rules test", "rules unknown", "rules replay"),
     *("queue list", "queue cancel", "suppress add", "suppress remove", "suppress check", "suppress list"),
     *(
         "bridge add",

@@ -47,7 +47,8 @@ class Explanation(msgspec.Struct, frozen=True):
     """Why a verdict is what it is.
 
     place: ``file:line`` of the rule, empty for codes. matched: the text at ``verdict.evidence``. shadowed: what would
-    also have matched. next_best: the verdict that would stand without the winning rule.
+    also have matched. next_best: the answer that would stand without the winning one, next_verdict: its verdict; None where
+    nothing else speaks.
     """
 
     verdict: verdicts.Verdict
@@ -55,7 +56,8 @@ class Explanation(msgspec.Struct, frozen=True):
     place: str
     matched: str
     shadowed: tuple[rules.Match, ...]
-    next_best: codes.Coded | rules.Match
+    next_best: codes.Coded | rules.Match | None
+    next_verdict: verdicts.Verdict | None
 
 
 class _Question(msgspec.Struct, frozen=True):
@@ -131,7 +133,8 @@ class Classifier:
         question = _question(reply, context, vetoed=quotes_us)
         folded = question.outer or question.folded
         answers = list(islice(self._answers(question), _MOST_SHADOWED))
-        verdict = self._verdict(question, answers[0], folded, quotes_us=quotes_us)
+        both = [self._verdict(question, one, folded, quotes_us=quotes_us) for one in answers[:2]]
+        verdict = both[0]
         start, end = verdict.evidence
         return Explanation(
             verdict,
@@ -139,7 +142,8 @@ class Classifier:
             answers[0].rule.place if isinstance(answers[0], rules.Match) else "",
             folded.plain[start:end],
             tuple(answer for answer in answers[1:] if isinstance(answer, rules.Match)),
-            answers[1] if len(answers) > 1 else answers[0],
+            answers[1] if len(answers) > 1 else None,
+            both[1] if len(both) > 1 else None,
         )
 
     def _judge(self, reply: replies.Reply, context: Context, *, quotes_us: bool) -> verdicts.Verdict:

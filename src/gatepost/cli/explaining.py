@@ -21,7 +21,10 @@ class Shadowed(msgspec.Struct, frozen=True):
 
 
 class Explained(msgspec.Struct, frozen=True):
-    """All of it. matched: the text that the rule found. next_try: seconds until the next try, or null."""
+    """All of it. matched: the text that the rule found. next_try: seconds until the next try, or null.
+
+    next_best: the rule that would speak without the one that did; next_category, next_outcome: what it would say.
+    """
 
     reply: str
     stage: str
@@ -46,6 +49,8 @@ class Explained(msgspec.Struct, frozen=True):
     hint: int | None
     next_try: int | None
     next_best: str | None
+    next_category: str | None
+    next_outcome: str | None
     shadowed: list[Shadowed]
 
 
@@ -106,7 +111,7 @@ def explained(asked: "judging.Asked", judge: "judging.Judge") -> Explained:
     verdict = judge.verdict(reply, known)
     settlement = judge.settlement(reply, verdict)
     due = settlement.reschedule.next_at if settlement.reschedule is not None else 0
-    best = why.next_best
+    best, other = why.next_best, why.next_verdict
     return Explained(
         reply=show.escaped(reply.raw),
         stage=reply.stage.word,
@@ -121,7 +126,9 @@ def explained(asked: "judging.Asked", judge: "judging.Judge") -> Explained:
         never=verdict.never,
         hint=verdict.hint or None,
         next_try=(due - judge.now_ms) // 1000 if due else None,
-        next_best=best.rule.id if isinstance(best, rules.Match) else best.rule,
+        next_best=best.rule.id if isinstance(best, rules.Match) else best.rule if best is not None else None,
+        next_category=other.category.value if other is not None else None,
+        next_outcome=other.outcome.word if other is not None else None,
         shadowed=_shadowed(why),
     )
 
@@ -148,7 +155,8 @@ def _print(found: Explained) -> None:
     if marks := [text for text, holds in notes if holds]:
         rows.append(("notes", ", ".join(marks)))
     rows += [("shadowed", f"{s.rule} ({s.category}) at {s.place}") for s in found.shadowed]
-    rows.append(("without it", found.next_best or "nothing else"))
+    other = f"{found.next_category}: {found.next_outcome}, by {found.next_best}"
+    rows.append(("without it", other if found.next_best else "nothing else speaks"))
     for name, text in rows:
         show.line(f"{name:<11}{' / '.join(text.splitlines())}")
 

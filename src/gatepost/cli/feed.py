@@ -26,7 +26,7 @@ POLL_S = 0.1
 PAGE = 1000
 _CHUNK = 4096  # a pipe that is ready takes as much without waiting (POSIX: PIPE_BUF)
 _PATIENCE_MS = 20  # how long a reader that is busy may keep a signal waiting
-_SLACK_MS = 600_000  # events are written after what they tell; an attempt may last as long
+SLACK_MS = 600_000  # events are written after what they tell; an attempt may last as long
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -127,7 +127,7 @@ async def follow_feed(
     """Pages of events, until the end of the feed or, with follow, until the stop."""
     after = wanted.after
     if wanted.since:
-        after = max(after, await seek(store, wanted.since - _SLACK_MS))
+        after = max(after, await seek(store, wanted.since - SLACK_MS))
     while not out.ended:
         # Read before the page: what is committed up to here, the page has seen, even if nothing of it matched.
         known = await store.last_seq()
@@ -135,13 +135,13 @@ async def follow_feed(
         fitting = [one for one in page if _fits(one, wanted)]
         if fitting:
             yield fitting
-        if wanted.until and page and page[-1].at > wanted.until + _SLACK_MS:
+        if wanted.until and page and page[-1].at > wanted.until + SLACK_MS:
             return
         if len(page) == PAGE:
             after = page[-1].seq
             continue
         after = max(after, known, page[-1].seq if page else 0)
-        if not wanted.follow or (wanted.until and context.now_ms() > wanted.until + _SLACK_MS):
+        if not wanted.follow or (wanted.until and context.now_ms() > wanted.until + SLACK_MS):
             return
         await out.wait(POLL_S)
 

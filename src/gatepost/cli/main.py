@@ -33,6 +33,16 @@ _COMMANDS = (
 )
 _GROUPS = (
     (
+        "rules",
+        "ruling",
+        "What replies mean: your own rules, tried and written.",
+        (
+            ("test", "Try the rules on labelled replies: dead addresses missed, living ones suppressed."),
+            ("unknown", "What no rule knew, by template; --draft writes a rule for one of them."),
+            ("replay", "What a draft rule file would have changed for the replies in the store."),
+        ),
+    ),
+    (
         "queue",
         "queues",
         "What waits.",

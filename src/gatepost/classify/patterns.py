@@ -1,6 +1,7 @@
 """The small language that rules are written in, compiled to ``re`` with the literals that must be present.
 
-A pattern is words as they appear in a folded text. ``*`` is a gap of at most 40 characters, ``(a|b|)`` one of several
+A pattern is words as they appear in a folded text. ``*`` is a gap of at most 40 characters (a space behind it: the next
+word begins there), ``(a|b|)`` one of several
 (an empty one makes it optional), and a ``*`` at the very end lets the last word go on (``disabl*``). Everything else is
 literal; a pattern starts and ends at the edge of a word.
 Guarantees: compiled patterns are linear in the text: no unbounded repetition, at most three gaps. Malformed patterns
@@ -16,6 +17,8 @@ from gatepost.classify import folding
 _TOKEN = re.compile(r"\((?P<any>[^()]*)\)|(?P<gap> ?\* ?)|(?P<text>[^()*]+)")
 # A blanked address counts as one character; the run is taken whole, or its splits would multiply.
 _GAP = "(?:¤++|[^¤]){0,40}?"
+# "* locked" must not find "blocked"; "*blocked" finds "isblocked" for those who write it so.
+_WORD_STARTS = "(?<![a-z0-9])"
 _MOST_GAPS = 3  # each multiplies the worst case by 40
 _SHORTEST_ANCHOR = 3
 
@@ -45,7 +48,7 @@ def parse(source: str) -> Pattern:
             best = _better(best, tuple(option.strip() for option in options))
         else:
             gaps += 1
-            pieces.append(_GAP)
+            pieces.append(_GAP + _WORD_STARTS if token.group().endswith(" ") else _GAP)
     if gaps > _MOST_GAPS:
         raise ValueError(f"pattern {source!r} has more than {_MOST_GAPS} gaps")
     if not best:

@@ -41,6 +41,15 @@ WRONG_AS_DEAD = [
     ("552 5.1.1 over quota", "rcpt", "recipient.over_quota"),
     ("552 5.5.3 Too many recipients", "rcpt", "session.too_many_recipients"),
     ("550 Bare LF in the message", "dot", "content.format"),
+    ("550 5.7.1 Service refused: 192.0.2.77 is listed in zen", "rcpt", "sender.ip_blocklisted"),
+    ("550 Invalid recipient", "rcpt", "unknown.permanent"),
+    ("550 Invalid recipient: <anna@example.com>", "rcpt", "unknown.permanent"),
+    ("550 Mailbox unavailable: your host is listed", "rcpt", "sender.ip_blocklisted"),
+    ("550 Return path is not a valid mailbox", "rcpt", "sender.address"),
+    ("550 Attachment file name is not valid", "dot", "content.format"),
+    ("550 Отправитель не существует", "rcpt", "sender.address"),
+    ("550 发件人不存在", "rcpt", "sender.address"),
+    ("550 Adresse IP inconnue", "rcpt", "unknown.permanent"),
     ("554 No SMTP service here", "greeting", "sender.ip_blocklisted"),
     ("550 5.4.1 All hosts refused", "rcpt", "domain.unreachable"),
     (
@@ -83,6 +92,23 @@ def test_explicit_words_about_the_mailbox_suppress(text: str) -> None:
     assert verdict.category == "recipient.unknown"
     assert verdict.explicit
     assert not verdict.quotes_us
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "550 5.1.1 Invalid recipient",
+        "550 ユーザーが見つかりません",
+        "550 Такого пользователя не существует",
+        "550 用户不存在",
+        "550 Empfänger existiert nicht",
+        "550 Cette adresse n'existe pas",
+        "550 Destinatário inexistente",
+        "550 La cuenta de correo no existe",
+    ],
+)
+def test_no_such_user_is_understood_in_many_words(text: str) -> None:
+    assert judge(text).category == "recipient.unknown"
 
 
 def test_codes_do_not_suppress_where_we_are_quoted() -> None:

@@ -21,7 +21,11 @@ GOOD = b'[[rule]]\nid = "a"\ncategory = "content.spam"\nmatch = ["bad words"]\ne
 
 def test_the_shipped_files_have_no_problems() -> None:
     assert rules.problems(FILES) == []
-    assert len(RULES.rules) >= 40
+    assert len(RULES.rules) >= 150
+
+
+def test_each_rule_says_what_it_must_not_match() -> None:
+    assert [rule.id for rule in RULES.rules if not rule.counter_examples] == []
 
 
 @pytest.mark.parametrize("rule", RULES.rules, ids=lambda rule: rule.id)
@@ -89,6 +93,10 @@ def test_a_malformed_pattern_is_refused(source: str) -> None:
         ("no such user", "no such users", False),
         ("disabl*", "disabled", True),
         ("mailbox * full", "mailbox of anna is full", True),
+        ("account * locked", "account is locked", True),
+        ("account * locked", "account is blocked", False),
+        ("account is *locked", "account isblocked", False),
+        ("account *locked", "account is blocked", True),
         ("mailbox * full", "mailbox " + "x" * 60 + " full", False),
         ("mailbox * full", "mailbox <" + "\u00a4" * 90 + "> full", True),
         ("(no|unknown) user", "unknown user", True),

@@ -16,6 +16,8 @@ _QUOTE = re.compile(
     r"|\b(?:remote|upstream|destination)[a-z ]{0,30}(?:error|failure|response): ?)"
     r"[\"'<\[(]{0,2}(?P<code>[45][0-9][0-9])[ \-](?P<enhanced>[45]\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9.]))?"
 )
+# Each way to introduce a quotation has one of these words; most replies have none.
+_WORDS = ("said", "like our", "respon", "returned", "replied", "smtp;", "error", "failure")
 _OF_SENDER = re.compile(
     r"\bsender (?:address )?(?:rejected|verif|callout|callback|check|unknown|invalid)|\bcall(?:out|back) "
     r"|\bverif\w{0,8} (?:the )?(?:sender|return.path|mail from)|\breturn.path\b|\bmail from\b"
@@ -36,6 +38,8 @@ def speaks_of_sender(outer: folding.Folded, start: int) -> bool:
 
 def unwrap(outer: folding.Folded) -> Nested | None:
     """The innermost quoted reply, or None where nothing is quoted."""
+    if not any(word in outer.key for word in _WORDS):
+        return None
     last = None
     for found in _QUOTE.finditer(outer.key):
         last = found

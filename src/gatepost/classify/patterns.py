@@ -24,11 +24,23 @@ _SHORTEST_ANCHOR = 3
 
 
 class Pattern(msgspec.Struct, frozen=True):
-    """source: as written. anchors: a match contains at least one of these literals."""
+    """source: as written. anchors: a match contains at least one of these literals; needs: and one of each of these."""
 
     source: str
     anchors: tuple[str, ...]
     regex: re.Pattern[str]
+
+    needs: tuple[tuple[str, ...], ...] = ()
+
+    def search(self, key: str) -> re.Match[str] | None:
+        """Where it matches. Looks for one literal of each group first: a tenth of the cost of a search in vain."""
+        for options in self.needs:
+            for option in options:
+                if option in key:
+                    break
+            else:
+                return None
+        return self.regex.search(key)
 
 
 def parse(source: str) -> Pattern:
@@ -37,14 +49,18 @@ def parse(source: str) -> Pattern:
     tokens = _tokens(folded.removesuffix("*"))
     pieces: list[str] = []
     best: tuple[str, ...] = ()
+    needs: list[tuple[str, ...]] = []
     gaps = 0
     for token in tokens:
         if (text := token["text"]) is not None:
             pieces.append(re.escape(text))
+            needs.append((text,))
             best = _better(best, (text.strip(),))
         elif token["any"] is not None:
             options = token["any"].split("|")
             pieces.append("(?:" + "|".join(re.escape(option) for option in options) + ")")
+            if "" not in options:
+                needs.append(tuple(options))
             best = _better(best, tuple(option.strip() for option in options))
         else:
             gaps += 1
@@ -53,7 +69,7 @@ def parse(source: str) -> Pattern:
         raise ValueError(f"pattern {source!r} has more than {_MOST_GAPS} gaps")
     if not best:
         raise ValueError(f"pattern {source!r} needs a literal of {_SHORTEST_ANCHOR} characters")
-    return Pattern(source, best, re.compile(_edged("".join(pieces), folded)))
+    return Pattern(source, best, re.compile(_edged("".join(pieces), folded)), tuple(needs))
 
 
 def _tokens(folded: str) -> list[re.Match[str]]:

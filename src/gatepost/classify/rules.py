@@ -62,10 +62,10 @@ class Rule(msgspec.Struct, frozen=True):
         """Where the text matches (by the patterns of these indexes, or by any); (0, 0) for a rule without text."""
         span = None if self.patterns else (0, 0)
         for index in range(len(self.patterns)) if tried is None else tried:
-            if found := self.patterns[index].regex.search(key):
+            if found := self.patterns[index].search(key):
                 span = found.span()
                 break
-        if span is None or any(pattern.regex.search(key) for pattern in self.without):
+        if span is None or any(pattern.search(key) for pattern in self.without):
             return None
         return span
 
@@ -104,11 +104,7 @@ class RuleSet:
 
     def says_never(self, key: str) -> bool:
         """Whether the text says that retrying will not succeed, whatever it is about."""
-        return any(
-            pattern.regex.search(key)
-            for pattern in self.never
-            if any(anchor in key for anchor in pattern.anchors)
-        )
+        return any(pattern.search(key) for pattern in self.never)
 
     def _candidates(self, key: str) -> list[tuple[int, int]]:
         """Rules and patterns of which a literal is in the text, in order of precedence."""

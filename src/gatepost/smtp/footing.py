@@ -53,7 +53,7 @@ class Footing:
             return
         if self.state not in owed:
             raise states.LocalProtocolError(f"an answer that nobody waits for in {self.state.name}")
-        self.state = states.SERVER[self.state][step]
+        self.go(step)
         self._out.append(reply)
 
     def say(self, reply: bytes) -> None:

@@ -48,6 +48,7 @@ class EventShape(msgspec.Struct, frozen=True):
     code: int | None
     enhanced: str | None
     rule: str | None
+    rule_version: int | None
     confidence: str | None
     tls: str | None
     duration_ms: int | None
@@ -68,6 +69,7 @@ class SuppressionShape(msgspec.Struct, frozen=True):
     reason: str
     category: str | None
     rule: str | None
+    rule_version: int | None
     created_at: str | None
     last_at: str | None
     expires_at: str | None
@@ -130,6 +132,7 @@ def event(one: events.Event, names: Names) -> EventShape:
         code=one.code or None,
         enhanced=one.enhanced or None,
         rule=one.rule or None,
+        rule_version=one.rule_version or None,
         confidence=one.confidence.word if one.confidence is not None else None,
         tls=one.tls or None,
         duration_ms=one.duration_ms or None,
@@ -151,6 +154,7 @@ def suppression(one: suppressions.Suppression, names: Names) -> SuppressionShape
         reason=one.reason,
         category=one.category or None,
         rule=one.rule or None,
+        rule_version=one.rule_version or None,
         created_at=show.time_or_none(one.created_at),
         last_at=show.time_or_none(one.last_at),
         expires_at=show.time_or_none(one.expires_at),

@@ -132,7 +132,8 @@ def _print(one: shapes.EventShape) -> None:
             show.line(f"    | {line}")
     if one.category:
         verdict = f"{one.category}: {one.outcome or 'no outcome'}, fault {one.fault or 'none'}"
-        show.line(f"    {verdict}; action {one.action or 'none'}; rule {one.rule or 'none'}")
+        rule = f"{one.rule} v{one.rule_version}" if one.rule and one.rule_version else one.rule or "none"
+        show.line(f"    {verdict}; action {one.action or 'none'}; rule {rule}")
     parts = (
         ("at", one.stage),
         ("of", one.peer_host),

@@ -69,7 +69,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     at: milliseconds since 1970. message, delivery, account, bridge, pool, source, node: ids; on a ``received`` event
     delivery is 0. attempt: which try, from 1. domain: the destination domain (with the Source it names the queue).
     next_at: when the next try is due. reply: the raw reply, bounded by the reader. scope: of a suppression event,
-    ``instance``, ``account:…``. detail: one line for people.
+    ``instance``, ``account:…``. detail: one line for people. rule, rule_version: what gave the category.
     """
 
     at: int
@@ -101,6 +101,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     code: int = 0
     enhanced: str = ""
     rule: str = ""
+    rule_version: int = 0
     confidence: verdicts.Confidence | None = None
     tls: str = ""
     duration_ms: int = 0

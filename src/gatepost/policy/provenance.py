@@ -64,6 +64,7 @@ def attempted(
         code=reply.code,
         enhanced=reply.enhanced.decode("ascii"),
         rule=verdict.rule,
+        rule_version=verdict.rule_version,
         confidence=verdict.confidence,
         tls=attempt.tls,
         duration_ms=attempt.duration_ms,

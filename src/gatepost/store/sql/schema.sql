@@ -100,6 +100,7 @@ CREATE TABLE event (
   code INTEGER,
   enhanced INTEGER,
   rule INTEGER,
+  rule_version INTEGER,
   confidence INTEGER,
   tls INTEGER,
   duration_ms INTEGER,

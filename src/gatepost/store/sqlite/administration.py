@@ -103,6 +103,7 @@ def _event(now_ms: int, entry: suppressions.Suppression, state: events.State, ac
         list=entry.list,
         category=entry.category,
         rule=entry.rule,
+        rule_version=entry.rule_version,
         next_at=entry.expires_at if state is events.State.SUPPRESSED else 0,
         flags=events.Flag.CONFIRMED if confirmed else events.Flag.NONE,
         scope=scope_text(entry),

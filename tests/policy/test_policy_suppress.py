@@ -96,6 +96,7 @@ def test_an_entry_keeps_its_cause() -> None:
         delivery=v.DELIVERY.id,
         account=v.DELIVERY.account,
         bridge=v.DELIVERY.bridge,
+        incident=v.DELIVERY.id,
     )
 
 
@@ -134,13 +135,29 @@ def test_scope_target_and_time_are_the_categorys(
     assert found.target == (KEY if kind is Kind.ADDRESS else "example.org")
     assert found.expires_at == (v.NOW + days * v.DAY if days else 0)
     assert settlement.events[1].scope == ("bridge:4" if scope is Scope.BRIDGE else "instance")
-    assert settlement.address is None  # says nothing about the address for everyone
+    assert (
+        settlement.address is None or not settlement.address.hard_at
+    )  # nothing about the address for everyone
 
 
-def test_the_second_presumption_a_day_later_is_for_everyone() -> None:
-    old = entry(scope=Scope.BRIDGE, owner=4, category="recipient.presumed_dead")
-    found = written(v.facts(entries=(old,)), C.RECIPIENT_PRESUMED_DEAD)
+@pytest.mark.parametrize(
+    "known",
+    [
+        pytest.param(
+            v.facts(entries=(entry(scope=Scope.BRIDGE, owner=4, category="recipient.presumed_dead"),)),
+            id="the-entry-is-there",
+        ),
+        pytest.param(v.facts(record(presumed_at=v.NOW - v.DAY)), id="the-entry-has-expired"),
+    ],
+)
+def test_the_second_presumption_a_day_later_is_for_everyone(known: fact_values.Facts) -> None:
+    found = written(known, C.RECIPIENT_PRESUMED_DEAD)
     assert (found.scope, found.expires_at) == (Scope.INSTANCE, v.NOW + 90 * v.DAY)
+
+
+def test_the_second_presumption_of_the_same_day_is_for_the_bridge() -> None:
+    found = written(v.facts(record(presumed_at=v.NOW - v.H)), C.RECIPIENT_PRESUMED_DEAD)
+    assert (found.scope, found.expires_at) == (Scope.BRIDGE, v.NOW + 7 * v.DAY)
 
 
 @pytest.mark.parametrize(

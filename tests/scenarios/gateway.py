@@ -76,7 +76,9 @@ def free_ports(count: int) -> list[int]:
 class Gateway:
     """One installation: started, killed and started again by the test."""
 
-    def __init__(self, path: Path, sink: int, *, workers: int = 1, scale: float = 0.002) -> None:
+    def __init__(
+        self, path: Path, sink: int, *, workers: int = 1, scale: float = 0.002, policy: str = ""
+    ) -> None:
         self.path = path
         self.open, self.login, self.http = free_ports(3)
         self.toml = path / "gatepost.toml"
@@ -84,6 +86,7 @@ class Gateway:
             TOML.format(
                 open=self.open, login=self.login, http=self.http, sink=sink, workers=workers, scale=scale
             )
+            + policy
         )
         self.settings = config.load(self.toml, {})
         self.password = credentials.new_secret()
@@ -212,9 +215,10 @@ async def running(
     workers: int = 1,
     on_suppressed: directories.OnSuppressed = directories.OnSuppressed.ACCEPT,
     scale: float = 0.002,
+    policy: str = "",
 ) -> AsyncIterator[Gateway]:
-    """A started gateway that is gone afterwards."""
-    gateway = Gateway(path, sink, workers=workers, scale=scale)
+    """A started gateway that is gone afterwards. policy: lines of its ``[policy]``."""
+    gateway = Gateway(path, sink, workers=workers, scale=scale, policy=policy)
     await gateway.init(on_suppressed)
     await gateway.start()
     try:

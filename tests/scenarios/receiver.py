@@ -9,11 +9,15 @@ _TOKEN = re.compile(rb"\nX-Token: (\S+)\r\n")
 
 
 class Receiver:
-    """``dead…`` gets 550 5.1.1, ``later…`` 451 the first time, ``full…`` 552 5.2.2; everybody else is taken."""
+    """``dead…`` gets 550 5.1.1, ``later…`` 451 the first time, ``full…`` 552 5.2.2; everybody else is taken.
+
+    says: another answer, by recipient.
+    """
 
     def __init__(self) -> None:
         self.taken: list[tuple[str, bytes, bytes]] = []  # recipient, token, body
         self.asked: Counter[str] = Counter()  # RCPTs by recipient
+        self.says: dict[str, bytes] = {}
         self.port = 0
         self.silent_after_dot = False
         self._server: asyncio.Server | None = None
@@ -39,6 +43,8 @@ class Receiver:
 
     def _answer(self, recipient: str) -> bytes:
         self.asked[recipient] += 1
+        if recipient in self.says:
+            return self.says[recipient] + b"\r\n"
         if recipient.startswith("dead"):
             return b"550 5.1.1 <%s>: no such user here \xe9\r\n" % recipient.encode()
         if recipient.startswith("full"):

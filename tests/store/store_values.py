@@ -165,3 +165,13 @@ async def every_event(store: port.Store) -> list[events.Event]:
 
 def numbered(prefix: str, count: int) -> Iterator[str]:
     return (f"{prefix}{n}@rcpt.test" for n in itertools.islice(itertools.count(), count))
+
+
+async def claim_of(store: port.Store, lane: int = 1) -> results.Claim:
+    assignment = await store.assign(await store.lease_worker(), range(port.SLOTS))
+    return results.Claim(lane % port.SLOTS, dict(assignment.slots)[lane % port.SLOTS])
+
+
+async def accept(store: port.Store, submission: messages.Submission) -> messages.Accepted:
+    [accepted] = await store.accept([submission], refuse)
+    return accepted

@@ -10,7 +10,7 @@ from itertools import islice
 
 import msgspec
 
-from gatepost.classify import codes, folding, hints, meanings, nesting, rules, veto
+from gatepost.classify import codes, folding, hints, meanings, nesting, rules, silence, template, veto
 from gatepost.model import failure as failures
 from gatepost.model import reply as replies
 from gatepost.model import verdict as verdicts
@@ -185,6 +185,7 @@ class Classifier:
         if temporary and not never and (outcome is Outcome.HARD or category.startswith("content.")):
             outcome = Outcome.SOFT  # no 4yz ends a message at its first reply
         span = answer.span if isinstance(answer, rules.Match) else (0, 0)
+        presumable = category is Category.UNKNOWN_PERMANENT and _bare(question, quotes_us=quotes_us)
         return verdicts.Verdict(
             category,
             outcome,
@@ -199,6 +200,8 @@ class Classifier:
             quotes_us=quotes_us,
             explicit=rule is not None and rule.explicit,
             never=never,
+            presumable=presumable,
+            template=template.of_folded(outer) if category.startswith("unknown.") else "",
         )
 
 
@@ -261,6 +264,13 @@ def _logs_in(said: codes.Said) -> bool:
 
 def _confidence(answer: codes.Coded | rules.Match) -> verdicts.Confidence:
     return answer.confidence if isinstance(answer, codes.Coded) else answer.rule.confidence
+
+
+def _bare(question: _Question, *, quotes_us: bool) -> bool:
+    """Whether it is this host's own no, and speaks of nothing."""
+    if question.nested or question.from_dsn or question.of_sender or quotes_us:
+        return False
+    return silence.says_no_more(question.folded, question.said)
 
 
 def _claim(folded: folding.Folded) -> str:

@@ -22,7 +22,11 @@ _PARTS = re.compile(
 
 def of(reply: replies.Reply) -> str:
     """The reply's template: code, enhanced code and the folded text with what varies replaced."""
-    folded = folding.fold(reply)
+    return of_folded(folding.fold(reply))
+
+
+def of_folded(folded: folding.Folded) -> str:
+    """The template of a reply that is folded already."""
     return f"{folded.code} {folded.enhanced or '-'} {of_text(folded.key)}"
 
 

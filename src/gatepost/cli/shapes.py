@@ -60,7 +60,7 @@ class EventShape(msgspec.Struct, frozen=True):
 
 
 class SuppressionShape(msgspec.Struct, frozen=True):
-    """An entry as scripts see it. expires_at: null for never."""
+    """An entry as scripts see it. expires_at: null for never. incident: shared by entries that one cause may have."""
 
     target: str
     kind: str
@@ -74,6 +74,7 @@ class SuppressionShape(msgspec.Struct, frozen=True):
     last_at: str | None
     expires_at: str | None
     delivery: str | None
+    incident: str | None
     note: str | None
     reply: str | None
 
@@ -159,6 +160,7 @@ def suppression(one: suppressions.Suppression, names: Names) -> SuppressionShape
         last_at=show.time_or_none(one.last_at),
         expires_at=show.time_or_none(one.expires_at),
         delivery=_id(one.delivery),
+        incident=_id(one.incident),
         note=one.note or None,
         reply=show.escaped(one.reply) if one.reply else None,
     )

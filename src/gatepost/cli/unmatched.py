@@ -16,7 +16,10 @@ from gatepost.model import event as events
 from gatepost.model import reply as replies
 from gatepost.model import verdict as verdicts
 
-CATEGORIES = (verdicts.Category.UNKNOWN_PERMANENT.value, verdicts.Category.UNKNOWN_TEMPORARY.value)
+_UNKNOWN = verdicts.Category.UNKNOWN_PERMANENT.value
+_PRESUMED = verdicts.Category.RECIPIENT_PRESUMED_DEAD.value
+# What history made of an unknown reply is one for review all the same.
+CATEGORIES = (_UNKNOWN, verdicts.Category.UNKNOWN_TEMPORARY.value, _PRESUMED)
 MOST = 10_000
 _SAMPLES = 20
 _LONGEST = 60
@@ -62,7 +65,8 @@ class Unmatched:
     def add(self, event: events.Event) -> None:
         """Count one."""
         reply = replies.Reply(event.code, event.reply, event.stage)
-        key = (template.of(reply), event.category)
+        category = _UNKNOWN if event.category == _PRESUMED else event.category
+        key = (template.of(reply), category)
         group = self._groups.get(key)
         if group is None:
             if len(self._groups) >= MOST:

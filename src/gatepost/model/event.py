@@ -13,7 +13,8 @@ from gatepost.model import verdict as verdicts
 
 
 class State(enum.IntEnum):
-    """What an event says: six message states, then what happens to addresses, to the Directory, and to its credentials."""
+    """What an event says: six message states, then what happens to addresses, to the Directory, to its credentials,
+    and to many addresses at once."""
 
     RECEIVED = 1
     QUEUED = 2
@@ -27,6 +28,7 @@ class State(enum.IntEnum):
     UNSUPPRESSED = 10
     CHANGED = 11
     LOGIN_FAILED = 12
+    INCIDENT = 13
 
     @property
     def word(self) -> str:

@@ -35,7 +35,7 @@ class Refusals(msgspec.Struct, frozen=True, gc=False):
 class AddressRecord(msgspec.Struct, frozen=True, gc=False):
     """What is remembered of one address (normal form), over all accounts. Times in ms, 0 for never.
 
-    delivered_at: the last acceptance. soft_*: messages that bounced soft since then (unknown_count: of those, the ones
+    delivered_at: the last acceptance. presumed_at: when it was first presumed dead since then. soft_*: messages that bounced soft since then (unknown_count: of those, the ones
     by ``unknown.temporary``). Records that say nothing are not kept.
     """
 
@@ -46,8 +46,24 @@ class AddressRecord(msgspec.Struct, frozen=True, gc=False):
     soft_first_at: int = 0
     soft_last_at: int = 0
     hard_at: int = 0
+    presumed_at: int = 0
     holds: tuple[Hold, ...] = ()
     refusals: tuple[Refusals, ...] = ()
+
+
+class Streak(msgspec.Struct, frozen=True, gc=False):
+    """What one Provider went on answering with, no mail taken between: many addresses, one cause, perhaps not theirs.
+
+    about: a rule's id, or the template of replies that no rule knew (``policy.streaks``). incident: its number, which the
+    entries that it wrote carry. counted: hashes of the addresses that count, no more than are asked for. Times in ms.
+    """
+
+    provider: str
+    about: str
+    incident: int
+    counted: tuple[int, ...]
+    first_at: int
+    last_at: int
 
 
 class OpenDelivery(msgspec.Struct, frozen=True, gc=False):
@@ -83,10 +99,16 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     """All of it for one Result.
 
     suppressions: the entries about this very address, expired or not, of any scope. taken_at: when the Provider last took
-    mail of this Bridge (ms, to the minute); read only where the address's record has refusals, else 0.
+    mail of this Bridge (ms, to the minute); read only where the address's record has refusals, else 0. streaks: of the
+    Provider that answered. host_took_at: when this very host last took mail of this Source and sender domain (ms, to the
+    minute), and presumed: the entries that its template's streak has written; both read only for a verdict that is
+    ``presumable``.
     """
 
     delivery: OpenDelivery
     address: AddressRecord
     suppressions: tuple[suppression_values.Suppression, ...] = ()
     taken_at: int = 0
+    streaks: tuple[Streak, ...] = ()
+    host_took_at: int = 0
+    presumed: tuple[suppression_values.Suppression, ...] = ()

@@ -31,11 +31,19 @@ class Reschedule(msgspec.Struct, frozen=True, gc=False):
     reason: str = ""
 
 
+class Softening(msgspec.Struct, frozen=True, gc=False):
+    """The confirmed entries of an incident become provisional, until ``expires_at`` (ms)."""
+
+    incident: int
+    expires_at: int
+
+
 class Settlement(msgspec.Struct, frozen=True, gc=False):
     """Exactly one of ``ending`` and ``reschedule`` is set.
 
     address: the record's new value, or None when unchanged. suppress: entries written (replacing the same identity).
-    release: entries deleted.
+    release: entries deleted. streak: its new value. soften: what is done to entries of earlier settlements. (A mail that is
+    taken ends all streaks of its Provider: that is the store's, as it is the store that knows them.)
     """
 
     ending: Ending | None
@@ -44,3 +52,5 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     address: fact_values.AddressRecord | None = None
     suppress: tuple[suppressions.Suppression, ...] = ()
     release: tuple[suppressions.Suppression, ...] = ()
+    streak: fact_values.Streak | None = None
+    soften: Softening | None = None

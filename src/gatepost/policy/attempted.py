@@ -13,7 +13,18 @@ from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
-from gatepost.policy import categories, decide, ending, escalate, provenance, remember, retry, suppress
+from gatepost.policy import (
+    categories,
+    decide,
+    ending,
+    escalate,
+    presume,
+    provenance,
+    remember,
+    retry,
+    streaks,
+    suppress,
+)
 from gatepost.policy import terms as term_values
 
 Action = events.Action
@@ -32,6 +43,7 @@ class _Case(msgspec.Struct, frozen=True):
     rule: term_values.Rule
     seen: tuple[fact_values.Seen, ...]
     decision: decide.Decision
+    weighed: presume.Weighed | None
 
 
 def settle(
@@ -42,10 +54,13 @@ def settle(
     terms: term_values.Terms,
 ) -> settlements.Settlement:
     """What follows from a reply that is not a delivery."""
+    weighed = presume.weigh(result, facts, now_ms, terms)
+    if weighed is not None and weighed.dead:
+        result = presume.dead(result)
     rule = terms.rules[result.verdict.category]
     seen = retry.note(facts.delivery.seen, rule.word, now_ms)
     decision = decide.action(result, rule, seen[0], now_ms, terms)
-    case = _Case(result, facts, now_ms, jitter, terms, rule, seen, decision)
+    case = _Case(result, facts, now_ms, jitter, terms, rule, seen, decision, weighed)
     match decision.action:
         case Action.SUPPRESS:
             return _suppressed(case)
@@ -59,20 +74,50 @@ def settle(
 
 def _suppressed(case: _Case) -> settlements.Settlement:
     """Dead: bounced, and not written to any more, at once."""
-    facts, result = case.facts, case.result
-    entry = suppress.of_hard(result, facts, case.now, case.rule, case.terms)
+    facts, result, terms = case.facts, case.result, case.terms
+    streak = _streak(case)
+    entry = suppress.of_hard(result, facts, case.now, case.rule, terms, streak)
     bounced = _bounced(case)
-    record = facts.address
-    if case.rule.kind is suppressions.Kind.ADDRESS and case.rule.scope in {None, suppressions.Scope.INSTANCE}:
-        record = remember.hard(record, case.now)
-    told = (bounced,) if entry is None else (bounced, provenance.suppressed(bounced, entry))
+    told = [bounced]
+    if entry is not None:
+        told.append(provenance.suppressed(bounced, entry))
+    soften = None
+    if streak is not None and case.weighed is None and streaks.begins(facts, streak, case.now, terms):
+        told.append(provenance.incident(bounced, streak))
+        soften = settlements.Softening(streak.incident, case.now + terms.provisional)
+    record = _dead(case)
     return settlements.Settlement(
         ending=settlements.Ending.BOUNCED,
         reschedule=None,
-        events=told,
+        events=tuple(told),
         address=None if record is facts.address else record,
         suppress=() if entry is None else (entry,),
+        streak=streak,
+        soften=soften,
     )
+
+
+def _streak(case: _Case) -> fact_values.Streak | None:
+    """The streak that a verdict about an address goes on with."""
+    if case.weighed is not None:
+        return case.weighed.streak
+    if case.rule.kind is not suppressions.Kind.ADDRESS:
+        return None
+    facts, about = case.facts, streaks.of_rule(case.result.verdict.rule)
+    took = bool(facts.address.delivered_at)
+    return streaks.went_on(case.result, facts, about, case.now, case.terms, counts=took)
+
+
+def _dead(case: _Case) -> fact_values.AddressRecord:
+    """The address's record with a hard verdict in it."""
+    record = case.facts.address
+    if case.rule.kind is not suppressions.Kind.ADDRESS:
+        return record
+    if case.rule.word == presume.WORD:
+        record = remember.presumed(record, case.now)
+    if case.rule.scope in {None, suppressions.Scope.INSTANCE}:
+        record = remember.hard(record, case.now)
+    return record
 
 
 def _failed(case: _Case) -> settlements.Settlement:
@@ -87,12 +132,16 @@ def _failed(case: _Case) -> settlements.Settlement:
         if entry is not None and not suppress.stands(facts, entry, case.now):
             entry = _caused(entry, case)
             told, written = (bounced, provenance.suppressed(bounced, entry)), (entry,)
+    withdrawn = case.weighed.withdrawn if case.weighed is not None else ()
+    why = f"is presumed dead no more: others at {bounced.provider} got the same answer, and no mail was taken"
     return settlements.Settlement(
         ending=settlements.Ending.BOUNCED,
         reschedule=None,
-        events=told,
+        events=(*told, *(provenance.withdrawn(bounced, one, why) for one in withdrawn)),
         address=None if record is facts.address else record,
         suppress=written,
+        release=withdrawn,
+        streak=case.weighed.streak if case.weighed is not None else None,
     )
 
 

@@ -129,6 +129,18 @@ address never took mail from us, or not in the last {numbers.delivered_within_da
 {numbers.provisional_days} days. A second hard verdict {numbers.confirm_after_h} hours or more after the first confirms; a
 delivery deletes what is provisional. An uncertain `recipient.refused` lasts {numbers.refused_guess_days} days.
 
+**Guard.** Providers have been wrong about living users for hours. When one rule has given its verdict about
+{numbers.guard_recipients} addresses that took mail before, and that Provider took no mail from anybody in between, all of it is one
+incident: what that rule said there since the last mail taken becomes provisional, and so does what follows, until a
+mail is taken. The event `incident` tells it; `gatepost suppress list --where incident=…` shows the entries. They expire after
+{numbers.provisional_days} days; a second hard verdict {numbers.confirm_after_h} hours later confirms one.
+
+**Presumed dead.** A 550, 551 or 553 at RCPT that no rule knows, that says nothing but no (nothing of a sender, host, policy or
+page) and whose enhanced code is absent, 5.0.0, 5.1.x or 5.2.x, is taken for a dead address only if the same host took a mail of
+the same Source and sender domain for somebody else in the last {numbers.presumed_within_h} hours: for this Bridge, provisionally. When
+{numbers.presumed_recipients} addresses got that very answer and no mail was taken in between, it is about none of them: the address is
+kept, and the earlier presumptions are taken back. `gatepost rules unknown` lists all such replies.
+
 **Address hold.** After a soft reply about the mailbox, bulk mail of the same account to it waits, at most
 {_span(held.address_s)}; transactional mail asks at most once in {_span(held.probe_gap_s)}.
 

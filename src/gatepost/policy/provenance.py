@@ -9,6 +9,7 @@ import msgspec
 
 from gatepost.model import event as events
 from gatepost.model import facts as fact_values
+from gatepost.model import ids
 from gatepost.model import result as results
 from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
@@ -131,14 +132,46 @@ def suppressed(cause: events.Event, entry: suppressions.Suppression) -> events.E
     )
 
 
-def unsuppressed(cause: events.Event, entry: suppressions.Suppression) -> events.Event:
-    """The event of an entry that a delivery deleted."""
+def unsuppressed(cause: events.Event, entry: suppressions.Suppression, why: str) -> events.Event:
+    """The event of an entry that is deleted, for what the cause told."""
     return msgspec.structs.replace(
         cause,
         state=events.State.UNSUPPRESSED,
         category=entry.category,
         scope=scope_word(entry),
-        detail=f"{entry.reason}: {target_words(entry)} took a mail",
+        detail=f"{entry.reason}: {target_words(entry)} {why}",
+    )
+
+
+def withdrawn(cause: events.Event, entry: suppressions.Suppression, why: str) -> events.Event:
+    """The event of an entry about another address, deleted for what was learned with this one."""
+    return events.Event(
+        at=cause.at,
+        state=events.State.UNSUPPRESSED,
+        delivery=entry.delivery,
+        account=entry.account,
+        bridge=entry.bridge,
+        provider=cause.provider,
+        domain=entry.target.rpartition("@")[2],
+        recipient=entry.target,
+        category=entry.category,
+        rule=entry.rule,
+        rule_version=entry.rule_version,
+        scope=scope_word(entry),
+        detail=f"{entry.reason}: {target_words(entry)} {why}",
+    )
+
+
+def incident(cause: events.Event, streak: fact_values.Streak) -> events.Event:
+    """The event of a streak that says more about the Provider than about the addresses."""
+    return msgspec.structs.replace(
+        cause,
+        state=events.State.INCIDENT,
+        next_at=0,
+        flags=Flag.NONE,
+        scope="",
+        detail=f"{streak.about}: {len(streak.counted)} addresses at {streak.provider} that took mail before, and none"
+        f" taken between: what it says there is provisional, as incident {ids.to_text(streak.incident)}",
     )
 
 

@@ -21,6 +21,11 @@ def hard(record: fact_values.AddressRecord, now_ms: int) -> fact_values.AddressR
     return _replace(record, hard_at=record.hard_at or now_ms)
 
 
+def presumed(record: fact_values.AddressRecord, now_ms: int) -> fact_values.AddressRecord:
+    """Presumed dead; the first time is kept, because a second one a day later is for everyone."""
+    return _replace(record, presumed_at=record.presumed_at or now_ms)
+
+
 def held(
     record: fact_values.AddressRecord, delivery: fact_values.OpenDelivery, until: int, word: str, now_ms: int
 ) -> fact_values.AddressRecord:

@@ -24,6 +24,7 @@ _SHORTEST_S = 0.001
 _LONGEST_S = 10 * 365 * 86_400
 _LONGEST_DAYS = 100 * 365
 _MOST = 1000
+MOST_COUNTED = 100  # addresses that the row of a streak keeps
 _STEPS = 64
 _PATH = re.compile(r"(.*) - at (?:`key` in )?`\$\.?(.*)`", re.DOTALL)
 
@@ -101,14 +102,20 @@ class SuppressionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 
     A hard verdict about an address that took mail in the last ``delivered_within_days`` is provisional for
     ``provisional_days``; another one ``confirm_after_h`` after the first confirms. presumed_again_days: how long the
-    second presumption of death lasts. refused_guess_days: an uncertain refusal by the recipient.
+    second presumption of death lasts. refused_guess_days: an uncertain refusal by the recipient. An unknown no at RCPT is
+    presumed to mean a dead address only if the same host took a mail within presumed_within_h, and did not give the same
+    answer to presumed_recipients without taking one. One rule's verdict about guard_recipients that took mail before, at
+    one Provider that takes none between, is an incident: its entries are provisional.
     """
 
     provisional_days: int = 7
     confirm_after_h: int = 24
     delivered_within_days: int = 90
     presumed_again_days: int = 90
+    presumed_within_h: int = 24
+    presumed_recipients: int = 3
     refused_guess_days: int = 30
+    guard_recipients: int = 5
 
 
 class EscalationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -223,7 +230,10 @@ def _wrong_numbers(settings: PolicySettings, place: str) -> Iterator[errors.BadI
         "suppression.confirm_after_h": (0, _LONGEST_DAYS),
         "suppression.delivered_within_days": (0, _LONGEST_DAYS),
         "suppression.presumed_again_days": (1, _LONGEST_DAYS),
+        "suppression.presumed_within_h": (1, _LONGEST_DAYS),
+        "suppression.presumed_recipients": (2, MOST_COUNTED),
         "suppression.refused_guess_days": (1, _LONGEST_DAYS),
+        "suppression.guard_recipients": (2, MOST_COUNTED),
         "escalation.soft_messages": (1, _MOST),
         "escalation.unknown_messages": (1, _MOST),
         "escalation.soft_attempts": (1, _MOST),

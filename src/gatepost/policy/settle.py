@@ -60,7 +60,7 @@ def _delivered(result: results.Attempted, facts: fact_values.Facts, now_ms: int)
         told = (
             event,
             *(
-                provenance.unsuppressed(event, entry)
+                provenance.unsuppressed(event, entry, "took a mail")
                 for entry in lifted
                 if not entry.expires_at or entry.expires_at > now_ms
             ),

@@ -11,6 +11,7 @@ from gatepost.model import facts as fact_values
 from gatepost.model import result as results
 from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
+from gatepost.policy import streaks
 from gatepost.policy import terms as term_values
 
 Scope = suppressions.Scope
@@ -28,8 +29,9 @@ def of_hard(
     now_ms: int,
     rule: term_values.Rule,
     terms: term_values.Terms,
+    streak: fact_values.Streak | None,
 ) -> suppressions.Suppression | None:
-    """The entry of a hard verdict; None when what stands already says as much, or more."""
+    """The entry of a hard verdict; None when what stands already says as much, or more. streak: with this verdict in it."""
     delivery, verdict = facts.delivery, result.verdict
     scope = Scope.INSTANCE if rule.scope is None else rule.scope
     expires = rule.expires
@@ -38,10 +40,15 @@ def of_hard(
     entry = _about(delivery, rule.kind, scope)
     old = _same(facts, entry)
     first_at = _first_at(facts, entry, old, now_ms)
+    incident = streak.incident if streak is not None else 0
     if expires is None and verdict.category is verdicts.Category.RECIPIENT_REFUSED:
         expires = terms.refused_guess if verdict.confidence is verdicts.Confidence.GUESS else None
     if expires is None:
-        expires = 0 if _sure(facts.address, first_at, now_ms, terms) else terms.provisional
+        twice = first_at < now_ms and now_ms - first_at >= terms.confirm_after
+        guarded = streak is not None and streaks.guarded(streak, terms)
+        sure = not guarded and not _lived(facts.address, now_ms, terms)
+        expires = 0 if twice or sure else terms.provisional
+        incident = 0 if twice else incident
     entry = msgspec.structs.replace(
         entry,
         standing=Standing.PROVISIONAL if expires else Standing.CONFIRMED,
@@ -53,6 +60,7 @@ def of_hard(
         created_at=first_at,
         last_at=now_ms,
         expires_at=now_ms + expires if expires else 0,
+        incident=incident,
     )
     return None if old is not None and outlasts(old, entry, now_ms) else entry
 
@@ -145,11 +153,9 @@ def _first_at(
     return first
 
 
-def _sure(record: fact_values.AddressRecord, first_at: int, now_ms: int, terms: term_values.Terms) -> bool:
-    """Whether one more no is enough: it never took mail, or long ago, or this is the second verdict, a day later."""
-    if not record.delivered_at or now_ms - record.delivered_at > terms.delivered_within:
-        return True
-    return first_at < now_ms and now_ms - first_at >= terms.confirm_after
+def _lived(record: fact_values.AddressRecord, now_ms: int, terms: term_values.Terms) -> bool:
+    """Whether it took mail so lately that one no is not enough."""
+    return bool(record.delivered_at) and now_ms - record.delivered_at <= terms.delivered_within
 
 
 def _presumed(
@@ -160,6 +166,9 @@ def _presumed(
     terms: term_values.Terms,
 ) -> tuple[Scope, int | None]:
     """The second presumption, a day after the first, is for everyone and longer."""
+    first = facts.address.presumed_at
+    if first and now_ms - first >= terms.confirm_after:
+        return Scope.INSTANCE, terms.presumed_again
     word = verdicts.Category.RECIPIENT_PRESUMED_DEAD.value
     for old in facts.suppressions:
         mine = old.scope is Scope.BRIDGE and old.owner == facts.delivery.bridge

@@ -69,7 +69,10 @@ class Terms(msgspec.Struct, frozen=True):
     confirm_after: int
     delivered_within: int
     presumed_again: int
+    presumed_within: int
+    presumed_recipients: int
     refused_guess: int
+    guard_recipients: int
     soft_min: int
     soft_max: int
     soft_expires: int
@@ -97,7 +100,10 @@ def of(settings: policy_settings.PolicySettings) -> Terms:
         confirm_after=suppression.confirm_after_h * _H,
         delivered_within=suppression.delivered_within_days * _DAY,
         presumed_again=suppression.presumed_again_days * _DAY,
+        presumed_within=suppression.presumed_within_h * _H,
+        presumed_recipients=suppression.presumed_recipients,
         refused_guess=suppression.refused_guess_days * _DAY,
+        guard_recipients=suppression.guard_recipients,
         soft_min=escalation.soft_min_days * _DAY,
         soft_max=escalation.soft_max_days * _DAY,
         soft_expires=escalation.soft_expires_days * _DAY,

@@ -141,6 +141,7 @@ SUPPRESSIONS: Table = MappingProxyType(
         "reason": Column("reason = ?", str),
         "category": Column("category = ?", str),
         "rule": Column("rule = ?", str),
+        "incident": Column("incident = ?", ids.from_text),
         "account": _entry("account", "account"),
         "bridge": _entry("bridge", "bridge"),
     }

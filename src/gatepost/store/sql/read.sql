@@ -54,7 +54,7 @@ FROM suppression WHERE hash IN carray(?);
 
 -- addresses
 SELECT json_group_array(json_array(
-  key, delivered_at, soft_count, unknown_count, soft_first_at, soft_last_at, hard_at, holds, refusals))
+  key, delivered_at, soft_count, unknown_count, soft_first_at, soft_last_at, hard_at, presumed_at, holds, refusals))
 FROM address WHERE hash IN carray(?);
 
 -- list_suppressions: where:

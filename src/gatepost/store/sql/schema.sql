@@ -141,6 +141,7 @@ CREATE TABLE suppression (
   note TEXT NOT NULL
 );
 CREATE INDEX suppression_hash ON suppression (hash);
+CREATE INDEX suppression_incident ON suppression (incident) WHERE incident > 0;
 CREATE INDEX suppression_expiry ON suppression (expires_at) WHERE expires_at > 0;
 
 -- What is remembered of an address, by the hash of its normal form.
@@ -153,19 +154,32 @@ CREATE TABLE address (
   soft_first_at INTEGER NOT NULL,
   soft_last_at INTEGER NOT NULL,
   hard_at INTEGER NOT NULL,
+  presumed_at INTEGER NOT NULL,
   holds TEXT,     -- JSON, or NULL for none
   refusals TEXT   -- JSON, or NULL for none
 );
 
--- When a Provider last took a Bridge's mail, by Source and sender domain, to the minute: what tells a no to one recipient
--- from a no to the sender.
+-- When a Provider's host last took a Bridge's mail, by Source and sender domain, to the minute: what tells a no to one
+-- recipient from a no to the sender.
 CREATE TABLE taken (
-  bridge INTEGER NOT NULL,
   provider TEXT NOT NULL,
   source INTEGER NOT NULL,
   sender_domain TEXT NOT NULL,
+  host TEXT NOT NULL,
+  bridge INTEGER NOT NULL,
   at INTEGER NOT NULL,
-  PRIMARY KEY (bridge, provider, source, sender_domain)
+  PRIMARY KEY (provider, source, sender_domain, host, bridge)
+) WITHOUT ROWID;
+
+-- What a Provider goes on answering with; a mail that it takes deletes its rows.
+CREATE TABLE streak (
+  provider TEXT NOT NULL,
+  about TEXT NOT NULL,      -- a rule, or a template that no rule knew
+  incident INTEGER NOT NULL,
+  counted TEXT NOT NULL,    -- JSON: hashes of addresses
+  first_at INTEGER NOT NULL,
+  last_at INTEGER NOT NULL,
+  PRIMARY KEY (provider, about)
 ) WITHOUT ROWID;
 
 -- Events per minute and dimensions, one row per writer; readers sum over writers.

@@ -55,7 +55,7 @@ WHERE d.id IN carray(?);
 SELECT json_group_array(epoch) FROM (SELECT epoch FROM slot ORDER BY slot);
 
 -- rows: put_addresses
-INSERT INTO address VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO address VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (hash) DO UPDATE SET
   key = excluded.key,
   delivered_at = excluded.delivered_at,
@@ -64,14 +64,44 @@ ON CONFLICT (hash) DO UPDATE SET
   soft_first_at = excluded.soft_first_at,
   soft_last_at = excluded.soft_last_at,
   hard_at = excluded.hard_at,
+  presumed_at = excluded.presumed_at,
   holds = excluded.holds,
   refusals = excluded.refusals;
 
 -- rows: put_taken
-INSERT INTO taken VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at);
+INSERT INTO taken VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at);
 
 -- taken_at: when a Provider last took a Bridge's mail, by any Source.
-SELECT max(at) FROM taken WHERE bridge = ? AND provider = ?;
+SELECT max(at) FROM taken WHERE provider = ? AND bridge = ?;
+
+-- host_took_at: when this host last took a mail of a Source and sender domain, of any Bridge.
+SELECT max(at) FROM taken WHERE provider = ? AND source = ? AND sender_domain = ? AND host = ?;
+
+-- streaks: of these Providers.
+SELECT provider, about, incident, counted, first_at, last_at FROM streak
+WHERE provider IN (SELECT value FROM json_each(?));
+
+-- rows: put_streaks
+INSERT INTO streak VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET
+  incident = excluded.incident,
+  counted = excluded.counted,
+  first_at = excluded.first_at,
+  last_at = excluded.last_at;
+
+-- end_streaks: of these Providers.
+DELETE FROM streak WHERE provider IN (SELECT value FROM json_each(?));
+
+-- old_streaks
+DELETE FROM streak WHERE last_at < ?;
+
+-- entries_of_incident
+SELECT id, kind, target, scope, owner, list, standing, reason, category, rule, rule_version, reply, created_at, last_at,
+  expires_at, delivery, event, account, bridge, incident, note
+FROM suppression WHERE incident = ? LIMIT ?;
+
+-- soften: what an incident had confirmed.
+UPDATE suppression SET standing = 1, expires_at = ?2 WHERE incident = ?1 AND standing = 2;
 
 -- old_taken
 DELETE FROM taken WHERE at < ?;

@@ -87,6 +87,7 @@ def sweep(tx: transactions.Transaction, before_ms: int) -> int:
         settling.delete_entry(tx, entry)
         tx.add_event(_event(tx.now_ms, entry, events.State.UNSUPPRESSED, "expired"))
     tx.execute("old_taken", tx.now_ms - _KEPT_TAKEN_MS)
+    tx.execute("old_streaks", tx.now_ms - _KEPT_TAKEN_MS)
     tx.execute("old_answers", tx.now_ms - _KEPT_ANSWERS_MS)
     return swept + len(expired) + tx.db.changes()
 

@@ -6,8 +6,10 @@ Guarantees: the most specific entry that holds now explains; hashes only find ca
 from collections.abc import Iterable
 
 import apsw
+import msgspec
 
 from gatepost.model import address as addresses
+from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
 from gatepost.store.sqlite import names, rows
 
@@ -58,6 +60,11 @@ class Floor:
         found[:] = left
         return gone
 
+    def soften(self, softening: settlements.Softening) -> None:
+        """Make the entries of an incident provisional, as the table has them now."""
+        for found in self._found.values():
+            found[:] = [softened(entry, softening) for entry in found]
+
     def of_address(self, key: str) -> tuple[suppressions.Suppression, ...]:
         """The entries about this very address, of any scope, expired or not."""
         return tuple(self._found.get((suppressions.Kind.ADDRESS, key), ()))
@@ -74,3 +81,12 @@ class Floor:
                 if suppressions.blocks(entry, sender, now_ms) and (best is None or entry.scope > best.scope):
                     best = entry
         return best
+
+
+def softened(entry: suppressions.Suppression, softening: settlements.Softening) -> suppressions.Suppression:
+    """The entry after it."""
+    if entry.incident != softening.incident or entry.standing is not suppressions.Standing.CONFIRMED:
+        return entry
+    return msgspec.structs.replace(
+        entry, standing=suppressions.Standing.PROVISIONAL, expires_at=softening.expires_at
+    )

@@ -172,6 +172,7 @@ def address_row(record: fact_values.AddressRecord) -> Row:
         record.soft_first_at,
         record.soft_last_at,
         record.hard_at,
+        record.presumed_at,
         _encode([(h.account, h.until, h.category, h.probe_at) for h in record.holds]).decode()
         if record.holds
         else None,
@@ -183,7 +184,7 @@ def address_row(record: fact_values.AddressRecord) -> Row:
 
 def address_of(row: list[object]) -> fact_values.AddressRecord:
     """A record from one row of ``addresses``."""
-    key, delivered_at, soft, unknown, first, last, hard_at, holds, refusals = row
+    key, delivered_at, soft, unknown, first, last, hard_at, presumed_at, holds, refusals = row
     return fact_values.AddressRecord(
         key=str(key),
         delivered_at=integer(delivered_at),
@@ -192,10 +193,29 @@ def address_of(row: list[object]) -> fact_values.AddressRecord:
         soft_first_at=integer(first),
         soft_last_at=integer(last),
         hard_at=integer(hard_at),
+        presumed_at=integer(presumed_at),
         holds=tuple(fact_values.Hold(*h) for h in _HOLDS.decode(holds)) if isinstance(holds, str) else (),
         refusals=tuple(fact_values.Refusals(*r) for r in _REFUSALS.decode(refusals))
         if isinstance(refusals, str)
         else (),
+    )
+
+
+_HASHES = msgspec.json.Decoder(tuple[int, ...])
+
+
+def streak_row(streak: fact_values.Streak) -> Row:
+    """The values of ``put_streaks``."""
+    counted = _encode(streak.counted).decode()
+    return (streak.provider, streak.about, streak.incident, counted, streak.first_at, streak.last_at)
+
+
+def streak_of(row: tuple[object, ...]) -> fact_values.Streak:
+    """A streak from one row of ``streaks``."""
+    provider, about, incident, counted, first, last = row
+    hashes = _HASHES.decode(str(counted))
+    return fact_values.Streak(
+        str(provider), str(about), integer(incident), hashes, integer(first), integer(last)
     )
 
 

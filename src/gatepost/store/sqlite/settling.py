@@ -14,8 +14,10 @@ from gatepost.model import facts as fact_values
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
+from gatepost.model import verdict as verdicts
+from gatepost.policy import streaks
 from gatepost.store import port
-from gatepost.store.sqlite import floor, names, rows
+from gatepost.store.sqlite import floor, history, names, rows
 from gatepost.store.sqlite import transaction as transactions
 
 _EPOCHS = msgspec.json.Decoder(list[int])
@@ -56,6 +58,10 @@ class _Batch:
         self.ended: list[_Open] = []
         self.moved: dict[int, list[object]] = {}
         self.epochs = self._epochs()
+        asked = [(r, self.open.get(r.delivery)) for r in wanted if isinstance(r, results.Attempted)]
+        self.history = history.History(
+            tx, {streaks.provider_of(r, one.delivery) for r, one in asked if one is not None}
+        )
 
     def _open(self, wanted: list[int]) -> dict[int, _Open]:
         text = self.tx.texts.of
@@ -74,18 +80,41 @@ class _Batch:
         claim = result.claim
         return claim.slot >= len(self.epochs) or self.epochs[claim.slot] != claim.epoch
 
-    def facts(self, one: _Open) -> fact_values.Facts:
+    def facts(self, one: _Open, result: results.Result) -> fact_values.Facts:
         key = one.delivery.key
         record = self.records.get(key)
         if record is None:
             record = fact_values.AddressRecord(key)
-        taken_at = self._taken_at(one) if record.refusals else 0
-        return fact_values.Facts(one.delivery, record, self.floor.of_address(key), taken_at)
+        facts = fact_values.Facts(one.delivery, record, self.floor.of_address(key))
+        if not isinstance(result, results.Attempted) or _delivered(result):
+            return facts  # the usual case: nothing else is asked
+        return self._with_history(facts, result)
 
-    def _taken_at(self, one: _Open) -> int:
-        """Asked only where refusals could escalate: a mail that is taken never gets here."""
-        self.tx.flush()
-        return self.tx.value("taken_at", one.delivery.bridge, one.delivery.provider) or 0
+    def _with_history(self, facts: fact_values.Facts, result: results.Attempted) -> fact_values.Facts:
+        """What else the gateway knows of who answered: a mail that is taken never gets here."""
+        delivery, history = facts.delivery, self.history
+        provider = streaks.provider_of(result, delivery)
+        found = history.streaks(provider)
+        taken_at = history.taken_at(provider, delivery.bridge) if facts.address.refusals else 0
+        took_at = 0
+        presumed: list[suppressions.Suppression] = []
+        if result.verdict.presumable:
+            host = result.attempt.peer_host
+            took_at = history.host_took_at(provider, delivery.source, delivery.sender_domain, host)
+            about = streaks.of_template(result.verdict.template)
+            presumed = [entry for one in found if one.about == about for entry in self._entries(one.incident)]
+        return msgspec.structs.replace(
+            facts, streaks=found, taken_at=taken_at, host_took_at=took_at, presumed=tuple(presumed)
+        )
+
+    def _entries(self, incident: int) -> list[suppressions.Suppression]:
+        """Of an incident: in the table, or about to be written there."""
+        fresh = [entry for entry, _ in self.entries.values() if entry.incident == incident]
+        return [*self.history.entries(incident), *fresh]
+
+
+def _delivered(result: results.Attempted) -> bool:
+    return result.verdict.outcome is verdicts.Outcome.DELIVERED
 
 
 def settle(
@@ -100,14 +129,14 @@ def settle(
         if one is None or batch.stale(result):
             decided.append(None)
             continue
-        settlement = decide(result, batch.facts(one), tx.now_ms)
-        _take(batch, one, settlement)
+        settlement = decide(result, batch.facts(one, result), tx.now_ms)
+        _take(batch, one, result, settlement)
         decided.append(settlement)
     _write(batch)
     return decided
 
 
-def _take(batch: _Batch, one: _Open, settlement: settlements.Settlement) -> None:
+def _take(batch: _Batch, one: _Open, result: results.Result, settlement: settlements.Settlement) -> None:
     tx = batch.tx
     delivery = one.delivery
     seqs = [tx.add_event(event) for event in settlement.events]
@@ -115,8 +144,8 @@ def _take(batch: _Batch, one: _Open, settlement: settlements.Settlement) -> None
         batch.records[delivery.key] = settlement.address
         batch.changed[delivery.key] = settlement.address
     for entry in settlement.release:
-        if batch.floor.remove(entry):
-            _withdraw(batch, entry)
+        batch.floor.remove(entry)
+        _withdraw(batch, entry)
     for entry in settlement.suppress:
         # What was read of an address is all that stands about it; of a domain nothing was read.
         if batch.floor.remove(entry) or entry.kind is not suppressions.Kind.ADDRESS:
@@ -124,8 +153,7 @@ def _take(batch: _Batch, one: _Open, settlement: settlements.Settlement) -> None
         batch.floor.add(entry)
         # The first event of a settlement is its cause; the entry names it for ever.
         batch.entries[entry.identity] = (entry, seqs[0] if seqs else 0)
-    if settlement.ending is settlements.Ending.DELIVERED:
-        tx.add_taken((delivery.bridge, delivery.provider, delivery.source, delivery.sender_domain))
+    _remember(batch, one, result, settlement)
     if settlement.ending is not None:
         tx.add_ledger(delivery.bridge, _COLUMN[settlement.ending])
         batch.ended.append(one)
@@ -139,6 +167,27 @@ def _withdraw(batch: _Batch, entry: suppressions.Suppression) -> None:
     """Take an entry of that identity out of what is to be written, else out of the table."""
     if batch.entries.pop(entry.identity, None) is None:
         delete_entry(batch.tx, entry)
+
+
+def _remember(batch: _Batch, one: _Open, result: results.Result, settlement: settlements.Settlement) -> None:
+    """What was learned of the Provider that answered."""
+    if settlement.ending is settlements.Ending.DELIVERED and isinstance(result, results.Attempted):
+        delivery, host = one.delivery, result.attempt.peer_host
+        provider = streaks.provider_of(result, delivery)
+        batch.history.took((provider, delivery.source, delivery.sender_domain, host, delivery.bridge))
+        return
+    if settlement.streak is not None:
+        batch.history.went_on(settlement.streak)
+    if settlement.soften is not None:
+        _soften(batch, settlement.soften)
+
+
+def _soften(batch: _Batch, softening: settlements.Softening) -> None:
+    """In the table, and among what was read of it or is about to be written."""
+    batch.tx.execute("soften", softening.incident, softening.expires_at)
+    batch.floor.soften(softening)
+    for identity, (entry, event) in batch.entries.items():
+        batch.entries[identity] = (floor.softened(entry, softening), event)
 
 
 def _move(batch: _Batch, one: _Open, to: settlements.Reschedule) -> None:
@@ -173,6 +222,7 @@ def _write(batch: _Batch) -> None:
         tx.add_row("insert_suppression", rows.suppression_row(entry, event))
     if batch.moved:
         tx.execute("reschedule", msgspec.json.encode(list(batch.moved.values())).decode())
+    batch.history.write()
     for record in batch.changed.values():
         tx.add_row("put_addresses", rows.address_row(record))
     if batch.entries:

@@ -12,8 +12,8 @@ from gatepost.store.sqlite import names, rows
 
 _PROVIDERS = 2_000  # Providers that are counted by name; beyond it they count as ``other`` (design.md §4)
 _MINUTE_MS = 60_000
-_COMBINATIONS = 50_000  # of Bridge, Provider, Source and sender domain that are remembered as written
-Taken = tuple[int, str, int, str]
+_COMBINATIONS = 50_000  # of Provider, Source, sender domain, host and Bridge that are remembered as written
+Taken = tuple[str, int, str, str, int]
 
 ACCEPTED, DELIVERED, BOUNCED, REJECTED, CANCELLED = range(5)
 
@@ -35,6 +35,7 @@ class Transaction:
                 "put_addresses",
                 "insert_suppression",
                 "put_taken",
+                "put_streaks",
                 "add_counters",
                 "add_ledger",
                 "assign_slots",

@@ -1,0 +1,78 @@
+"""The same answer for many addresses at one Provider, and no mail taken between: the guard against its mistakes.
+
+Providers have told senders for hours that living users are unknown (Gmail, 14–15 December 2020; AOL, 29 March 2017). A
+streak counts the addresses for which that would be odd; from the ``guard_recipients``-th on what its rule says is taken as
+provisional, and what it said before becomes so (taxonomy: Suppression, Guard).
+Guarantees: pure; what is kept of a streak is bounded; one that nothing was added to for as long as a provisional entry
+lasts is over. Not here: that a mail taken ends it (the store does that with every delivery).
+"""
+
+from gatepost.model import address as addresses
+from gatepost.model import facts as fact_values
+from gatepost.model import result as results
+from gatepost.policy import settings as policy_settings
+from gatepost.policy import terms as term_values
+
+
+def of_rule(rule: str) -> str:
+    """What a streak of a rule's verdicts is about."""
+    return f"rule {rule}"
+
+
+def of_template(template: str) -> str:
+    """What a streak of replies that no rule knew is about."""
+    return f"template {template}"
+
+
+def provider_of(result: results.Attempted, delivery: fact_values.OpenDelivery) -> str:
+    """Whose answer it is: of the host that was asked, else of the queue."""
+    return result.attempt.provider or delivery.provider
+
+
+def went_on(
+    result: results.Attempted,
+    facts: fact_values.Facts,
+    about: str,
+    now_ms: int,
+    terms: term_values.Terms,
+    *,
+    counts: bool,
+) -> fact_values.Streak:
+    """The streak with this answer in it. counts: whether this address is one of those that are counted."""
+    delivery = facts.delivery
+    old = _find(facts, about, now_ms, terms)
+    counted = old.counted if old is not None else ()
+    if counts and len(counted) < policy_settings.MOST_COUNTED:
+        hashed = addresses.hash64(delivery.key)
+        if hashed not in counted:
+            counted = (*counted, hashed)
+    return fact_values.Streak(
+        provider=provider_of(result, delivery),
+        about=about,
+        incident=old.incident if old is not None else delivery.id,
+        counted=counted,
+        first_at=old.first_at if old is not None else now_ms,
+        last_at=now_ms,
+    )
+
+
+def guarded(streak: fact_values.Streak, terms: term_values.Terms) -> bool:
+    """Whether so many answers say more about the Provider than about the addresses."""
+    return len(streak.counted) >= terms.guard_recipients
+
+
+def begins(
+    facts: fact_values.Facts, streak: fact_values.Streak, now_ms: int, terms: term_values.Terms
+) -> bool:
+    """Whether this very answer made it an incident."""
+    old = _find(facts, streak.about, now_ms, terms)
+    return guarded(streak, terms) and not (old is not None and guarded(old, terms))
+
+
+def _find(
+    facts: fact_values.Facts, about: str, now_ms: int, terms: term_values.Terms
+) -> fact_values.Streak | None:
+    for one in facts.streaks:
+        if one.about == about and now_ms - one.last_at <= terms.provisional:
+            return one
+    return None

@@ -1,0 +1,71 @@
+"""What Providers took and what they went on answering with, as one batch of settlements sees and changes it.
+
+Guarantees: later Results of a batch see what earlier ones added; a mail that is taken ends every streak of its Provider,
+whoever sent it; what is asked for each mail that is taken costs no statement. Runs in the writer's thread.
+Not here: what follows from it (``gatepost.policy.streaks``, ``presume``, ``escalate``).
+"""
+
+import json
+
+from gatepost.model import facts as fact_values
+from gatepost.model import suppression as suppressions
+from gatepost.store.sqlite import rows
+from gatepost.store.sqlite import transaction as transactions
+
+_MOST_PRESUMED = 100  # no streak of a template makes more presumptions than it counts addresses
+
+
+class History:
+    """Streaks are read once for all Providers of the batch, everything else when it is asked for."""
+
+    def __init__(self, tx: transactions.Transaction, providers: set[str]) -> None:
+        self._tx = tx
+        self._streaks: dict[str, dict[str, fact_values.Streak]] = {}
+        self._kept: set[str] = set()  # Providers with rows in the table
+        self._changed: dict[tuple[str, str], fact_values.Streak] = {}
+        for row in tx.execute("streaks", json.dumps(list(providers))) if providers else ():
+            streak = rows.streak_of(row)
+            self._streaks.setdefault(streak.provider, {})[streak.about] = streak
+        self._kept.update(self._streaks)
+        self._ended: set[str] = set()
+
+    def took(self, taken: transactions.Taken) -> None:
+        """A mail was taken."""
+        self._tx.add_taken(taken)
+        provider = taken[0]
+        if self._streaks.pop(provider, None) is not None:
+            self._ended.add(provider)
+            self._changed = {key: one for key, one in self._changed.items() if key[0] != provider}
+
+    def went_on(self, streak: fact_values.Streak) -> None:
+        """A streak's new value."""
+        self._streaks.setdefault(streak.provider, {})[streak.about] = streak
+        self._changed[streak.provider, streak.about] = streak
+
+    def streaks(self, provider: str) -> tuple[fact_values.Streak, ...]:
+        """Those of a Provider."""
+        return tuple(self._streaks.get(provider, {}).values())
+
+    def taken_at(self, provider: str, bridge: int) -> int:
+        """When a Provider last took a Bridge's mail (ms), or 0."""
+        self._tx.flush()
+        return self._tx.value("taken_at", provider, bridge) or 0
+
+    def host_took_at(self, provider: str, source: int, sender_domain: str, host: str) -> int:
+        """When a host last took a mail of this Source and sender domain (ms), or 0."""
+        self._tx.flush()
+        return self._tx.value("host_took_at", provider, source, sender_domain, host) or 0
+
+    def entries(self, incident: int) -> list[suppressions.Suppression]:
+        """The entries of an incident that are in the table."""
+        return [
+            rows.suppression_of(row)
+            for row in self._tx.execute("entries_of_incident", incident, _MOST_PRESUMED)
+        ]
+
+    def write(self) -> None:
+        """Write what has changed."""
+        if gone := self._ended & self._kept:
+            self._tx.execute("end_streaks", json.dumps(list(gone)))
+        for streak in self._changed.values():
+            self._tx.add_row("put_streaks", rows.streak_row(streak))

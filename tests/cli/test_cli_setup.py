@@ -78,6 +78,16 @@ def test_check_names_every_problem_at_once(gateway: values.Gateway) -> None:
     assert "listener[1].address" in said.err
 
 
+def test_check_names_a_listener_whose_bridge_is_not_there(gateway: values.Gateway) -> None:
+    text = gateway.config.read_text()
+    gateway.config.write_text(text.replace('# bridge = "app"', 'bridge = "nobody"'))
+    said = gateway.run("check")
+    assert said.status == 1
+    [line] = said.err.splitlines()
+    assert line.endswith("listener[1].bridge: 'nobody' is no Bridge, or its name is not unique")
+    assert "gatepost.toml:" in line
+
+
 def test_check_proves_the_ledger(gateway: values.Gateway) -> None:
     gateway.with_store(lambda store: values.fill(store, "ann@rcpt.test", "bob@rcpt.test"))
     [line] = gateway.made("check", "--ledger")

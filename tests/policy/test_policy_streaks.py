@@ -33,10 +33,20 @@ class World:
         self.events: list[events.Event] = []
 
     def settle(
-        self, result: results.Attempted, key: str, now: int = v.NOW, **record: Any
+        self,
+        result: results.Attempted,
+        key: str,
+        now: int = v.NOW,
+        seen: tuple[fact_values.Seen, ...] = (),
+        **record: Any,
     ) -> settlements.Settlement:
         known = v.facts(
-            fact_values.AddressRecord(key, **record), key=key, recipient=key, id=len(self.events) + 50
+            fact_values.AddressRecord(key, **record),
+            key=key,
+            recipient=key,
+            id=len(self.events) + 50,
+            seen=seen,
+            expires_at=now + v.DAY,
         )
         about = f"template {result.verdict.template}"
         presumed = tuple(
@@ -48,8 +58,7 @@ class World:
             known, streaks=tuple(self.streaks.values()), host_took_at=self.host_took_at, presumed=presumed
         )
         settlement = v.settled(result, known, now, by=self.by)
-        if settlement.streak is not None:
-            self.streaks[settlement.streak.about] = settlement.streak
+        self.streaks.update({streak.about: streak for streak in settlement.streaks})
         for entry in settlement.release:
             del self.entries[entry.target]
         self.entries.update({entry.target: entry for entry in settlement.suppress})
@@ -112,7 +121,7 @@ def test_a_mail_that_is_taken_between_begins_the_count_anew() -> None:
     ],
 )
 def test_addresses_that_say_nothing_about_the_provider_stay_confirmed(
-    count: int, changes: dict[str, int]
+    count: int, changes: dict[str, Any]
 ) -> None:
     world = World()
     for n in range(count):
@@ -200,7 +209,7 @@ def test_a_bare_no_from_a_host_that_took_another_mail_presumes_the_address_dead(
         pytest.param(v.NOW - v.H, {"delivered_at": v.NOW - v.H}, id="it-took-one-of-this-address-only"),
     ],
 )
-def test_without_another_mail_taken_the_address_is_kept(took: int, record: dict[str, int]) -> None:
+def test_without_another_mail_taken_the_address_is_kept(took: int, record: dict[str, Any]) -> None:
     settlement = accepting(took).settle(BARE, "a@example.org", **record)
     assert settlement.suppress == ()
     assert settlement.events[0].category == "unknown.permanent"
@@ -210,7 +219,7 @@ def test_without_another_mail_taken_the_address_is_kept(took: int, record: dict[
 def test_a_verdict_that_is_not_presumable_is_what_it_is() -> None:
     settlement = accepting().settle(v.answer(C.UNKNOWN_PERMANENT, template=TEMPLATE), "a@example.org")
     assert settlement.suppress == ()
-    assert settlement.streak is None
+    assert settlement.streaks == ()
 
 
 def test_the_third_with_the_same_answer_is_kept_and_the_first_two_are_taken_back() -> None:
@@ -248,3 +257,63 @@ def test_a_presumption_is_an_operators_to_turn_off() -> None:
     settlement = accepting(by=off).settle(BARE, "a@example.org")
     assert settlement.suppress == ()
     assert settlement.events[0].action is events.Action.FAIL
+
+
+# --- what a domain says of all its addresses
+
+TENANT = v.answer(C.DOMAIN_TENANT_GONE, 451)
+TEMPFAIL = v.answer(C.RECIPIENT_UNKNOWN_TEMPFAIL, 450)
+PATIENT = (fact_values.Seen("recipient.unknown_tempfail", v.NOW - 48 * v.H, 3),)
+
+
+def test_a_tenant_that_is_gone_for_three_recipients_and_72_hours_is_suppressed_as_a_domain() -> None:
+    world = World()
+    for n in range(3):
+        first = world.settle(TENANT, f"u{n}@example.org")
+        assert first.reschedule is not None
+    early = world.settle(TENANT, "u3@example.org", v.NOW + 72 * v.H - 1)
+    assert early.reschedule is not None
+    last = world.settle(TENANT, "u0@example.org", v.NOW + 72 * v.H)
+    [entry] = last.suppress
+    assert (entry.kind, entry.target) == (suppressions.Kind.DOMAIN, "example.org")
+    assert entry.expires_at == v.NOW + 72 * v.H + 7 * v.DAY
+    assert last.events[0].outcome is v.Outcome.HARD
+    assert last.address is None  # nothing about this address
+
+
+def test_two_recipients_are_not_enough_to_give_up_a_domain() -> None:
+    world = World()
+    world.settle(TENANT, "u0@example.org")
+    for n in range(9):
+        again = world.settle(TENANT, f"u{n % 2}@example.org", v.NOW + 72 * v.H)
+        assert again.suppress == ()
+
+
+def test_a_domain_that_took_a_mail_since_is_not_gone() -> None:
+    world = World()
+    for n in range(3):
+        world.settle(TENANT, f"u{n}@example.org")
+    world.taken()
+    for n in range(3):
+        assert world.settle(TENANT, f"u{n}@example.org", v.NOW + 72 * v.H).suppress == ()
+
+
+def test_a_4xx_no_such_user_of_one_address_is_believed_in_the_end() -> None:
+    assert World().settle(TEMPFAIL, "u@example.org", seen=PATIENT).suppress
+
+
+def test_of_none_where_the_domain_says_it_of_several_and_takes_no_mail() -> None:
+    world = World()
+    for n in range(2):
+        world.settle(TEMPFAIL, f"u{n}@example.org")
+    crowded = world.settle(TEMPFAIL, "u2@example.org", seen=PATIENT)
+    assert crowded.suppress == ()
+    assert crowded.reschedule is not None
+    world.taken()
+    assert world.settle(TEMPFAIL, "u2@example.org", seen=PATIENT).suppress
+
+
+def test_one_4xx_no_such_user_for_several_recipients_is_believed_of_none() -> None:
+    shared = v.answer(C.RECIPIENT_UNKNOWN_TEMPFAIL, 450, v.Stage.DOT)
+    shared = msgspec.structs.replace(shared, attempt=msgspec.structs.replace(v.ATTEMPT, recipients=2))
+    assert World().settle(shared, "u@example.org", seen=PATIENT).suppress == ()

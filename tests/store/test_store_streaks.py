@@ -77,7 +77,7 @@ def going_on(settlement: settlements.Settlement, facts: fact_values.Facts) -> se
     old = facts.streaks[0].counted if facts.streaks else ()
     streak = fact_values.Streak("mx.test", "rule general.unknown", INCIDENT, (*old, len(old) - 5), 1, 2)
     written = tuple(msgspec.structs.replace(entry, incident=INCIDENT) for entry in settlement.suppress)
-    return msgspec.structs.replace(settlement, streak=streak, suppress=written)
+    return msgspec.structs.replace(settlement, streaks=(streak,), suppress=written)
 
 
 def softening(settlement: settlements.Settlement, facts: fact_values.Facts) -> settlements.Settlement:
@@ -108,6 +108,23 @@ async def test_a_mail_that_is_taken_ends_it(pair: Pair) -> None:
     assert counted(one) == []
     await one.end("d@rcpt.test", values.HARD)
     assert counted(one) == [(-5,)]
+
+
+async def test_a_domains_streak_is_ended_by_its_own_mail_alone(pair: Pair) -> None:
+    one, two = await desks(pair)
+
+    def of_domain(settlement: settlements.Settlement, facts: fact_values.Facts) -> settlements.Settlement:
+        place = streaks.place_of_domain(facts.delivery.domain)
+        streak = fact_values.Streak(place, "category x", INCIDENT, (1,), 1, 2)
+        return msgspec.structs.replace(settlement, streaks=(streak,))
+
+    await one.end("a@rcpt.test", values.LATER, of_domain)
+    await two.end("b@other.test", verdicts.DELIVERED)
+    await one.end("c@rcpt.test", values.LATER)
+    assert counted(one) == [(1,)]
+    await two.end("b@rcpt.test", verdicts.DELIVERED)
+    await one.end("c@rcpt.test", values.LATER)
+    assert counted(one) == []
 
 
 async def test_a_batch_in_which_it_ends_and_begins_keeps_the_new_one(pair: Pair) -> None:
@@ -167,7 +184,7 @@ async def test_the_entries_of_a_templates_streak_are_told_and_can_be_taken_back(
         entry = suppressions.Suppression(
             suppressions.Kind.ADDRESS, facts.delivery.key, reason="hard", incident=INCIDENT
         )
-        return msgspec.structs.replace(settlement, streak=streak, suppress=(entry,))
+        return msgspec.structs.replace(settlement, streaks=(streak,), suppress=(entry,))
 
     def withdraw(settlement: settlements.Settlement, facts: fact_values.Facts) -> settlements.Settlement:
         return msgspec.structs.replace(settlement, release=facts.presumed)

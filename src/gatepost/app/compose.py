@@ -33,6 +33,12 @@ async def open_store(settings: config.Settings, worker: int | None) -> port.Stor
     return await sqlite.open_store(data_dir, COMMANDS if worker is None else worker)
 
 
+def has_store(settings: config.Settings) -> bool:
+    """Whether there is a store already that this user may open."""
+    path = Path(settings.data_dir) / sqlite.FILE
+    return path.is_file() and path.stat().st_uid == os.geteuid()
+
+
 COMMANDS = 511  # the writer's number of commands and the parent, which accept no mail
 
 

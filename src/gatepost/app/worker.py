@@ -72,6 +72,8 @@ class Worker:
         self.shelf.replace(found)
         self.sources = {source.id: source for source in found.sources}
         self.node = next((n.id for n in found.nodes if n.name == self.settings.node), 0)
+        for problem in self.shelf.book().missing(self.settings.listener):
+            self.log.warning("nobody gets in there without AUTH", problem=str(problem))
 
     # --- the parts
 

@@ -37,7 +37,7 @@ def check(
     ledger
         Recount the books from the events and the open queue, and compare.
     """
-    problems = found(config)
+    problems = found(config) or context.run(_missing(config))
     for problem in problems:
         print(f"gatepost: {problem}", file=sys.stderr)
     if problems:
@@ -79,6 +79,19 @@ def _rule_problems(own: dict[str, bytes]) -> list[str]:
 
     layers = (compose.shipped_rules(), own)
     return rules.problems(*layers) or lint.problems(rules.load(*layers), route.provider_names())
+
+
+async def _missing(config: Path) -> list[str]:
+    """Listeners that stand for a Bridge that is not in the store, if there is a store yet."""
+    from gatepost.app import compose
+    from gatepost.ingest import book as books
+
+    settings = context.load(config)
+    if not compose.has_store(settings):
+        return []
+    async with context.opened(settings) as store:
+        wrong = list(books.Book(await store.directory()).missing(settings.listener))
+    return str(context.named(wrong, config)).splitlines() if wrong else []
 
 
 async def _prove(config: Path, *, json: bool) -> int:

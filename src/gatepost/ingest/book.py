@@ -6,12 +6,14 @@ request, so that a revoked or rotated credential stops within the interval of ``
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
 
 import msgspec
 
+from gatepost import errors
 from gatepost.ingest import credentials
+from gatepost.ingest import settings as ingest_settings
 from gatepost.model import directory as directories
 
 _V = TypeVar("_V")
@@ -78,6 +80,14 @@ class Book:
     def by_name(self, name: str) -> Sending | None:
         """The Bridge that logs in as ``name``, or as ``account/name`` where the name alone is not unique."""
         return self._by_name.get(name)
+
+    def missing(self, listeners: Iterable[ingest_settings.ListenerSettings]) -> Iterator[errors.BadInput]:
+        """What is wrong with listeners that stand for a Bridge which is not there: nobody gets in without AUTH."""
+        for index, one in enumerate(listeners):
+            if one.bridge and self.by_name(one.bridge) is None:
+                yield errors.BadInput(
+                    f"listener[{index}].bridge", f"{one.bridge!r} is no Bridge, or its name is not unique"
+                )
 
     def by_password(self, name: str, password: str | bytes, pepper: bytes) -> Sending | None:
         """The Bridge whose name and SMTP password these are; equally slow whatever is wrong."""

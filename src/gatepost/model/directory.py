@@ -1,8 +1,12 @@
 """Who sends, and by what way: accounts, Bridges, Pools, Sources, sender domains. They live in the store."""
 
 import enum
+from typing import Annotated
 
 import msgspec
+
+# A lane's limit: more than any server allows, and less than would overflow a timer.
+_Limit = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 
 class BridgeKind(enum.IntEnum):
@@ -62,11 +66,11 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
     per_second: messages. idle_s: how long a connection without work is kept.
     """
 
-    connections: int | None = None
-    connections_per_min: int | None = None
-    per_connection: int | None = None
-    per_second: int | None = None
-    idle_s: int | None = None
+    connections: _Limit | None = None
+    connections_per_min: _Limit | None = None
+    per_connection: _Limit | None = None
+    per_second: _Limit | None = None
+    idle_s: _Limit | None = None
 
 
 class Source(msgspec.Struct, frozen=True, gc=False, tag="source"):

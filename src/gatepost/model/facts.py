@@ -52,13 +52,14 @@ class AddressRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class Streak(msgspec.Struct, frozen=True, gc=False):
-    """What one Provider went on answering with, no mail taken between: many addresses, one cause, perhaps not theirs.
+    """What went on being answered, no mail taken between: many addresses, one cause, perhaps not theirs.
 
-    about: a rule's id, or the template of replies that no rule knew (``policy.streaks``). incident: its number, which the
-    entries that it wrote carry. counted: hashes of the addresses that count, no more than are asked for. Times in ms.
+    place: a Provider, or ``@`` and a domain. about: a rule's id, a category, or the template of replies that no rule knew
+    (``policy.streaks``). incident: its number, which the entries that it wrote carry. counted: hashes of the addresses that
+    count, no more than are asked for. Times in ms.
     """
 
-    provider: str
+    place: str
     about: str
     incident: int
     counted: tuple[int, ...]
@@ -100,7 +101,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
 
     suppressions: the entries about this very address, expired or not, of any scope. taken_at: when the Provider last took
     mail of this Bridge (ms, to the minute); read only where the address's record has refusals, else 0. streaks: of the
-    Provider that answered. host_took_at: when this very host last took mail of this Source and sender domain (ms, to the
+    Provider that answered and of the domain. host_took_at: when this very host last took mail of this Source and sender domain (ms, to the
     minute), and presumed: the entries that its template's streak has written; both read only for a verdict that is
     ``presumable``.
     """

@@ -42,8 +42,8 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     """Exactly one of ``ending`` and ``reschedule`` is set.
 
     address: the record's new value, or None when unchanged. suppress: entries written (replacing the same identity).
-    release: entries deleted. streak: its new value. soften: what is done to entries of earlier settlements. (A mail that is
-    taken ends all streaks of its Provider: that is the store's, as it is the store that knows them.)
+    release: entries deleted. streaks: their new values. soften: what is done to entries of earlier settlements. (A mail that
+    is taken ends all streaks of its Provider and domain: that is the store's, as it is the store that knows them.)
     """
 
     ending: Ending | None
@@ -52,5 +52,5 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     address: fact_values.AddressRecord | None = None
     suppress: tuple[suppressions.Suppression, ...] = ()
     release: tuple[suppressions.Suppression, ...] = ()
-    streak: fact_values.Streak | None = None
+    streaks: tuple[fact_values.Streak, ...] = ()
     soften: Softening | None = None

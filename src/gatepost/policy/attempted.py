@@ -44,6 +44,7 @@ class _Case(msgspec.Struct, frozen=True):
     seen: tuple[fact_values.Seen, ...]
     decision: decide.Decision
     weighed: presume.Weighed | None
+    domains: fact_values.Streak | None
 
 
 def settle(
@@ -59,8 +60,9 @@ def settle(
         result = presume.dead(result)
     rule = terms.rules[result.verdict.category]
     seen = retry.note(facts.delivery.seen, rule.word, now_ms)
-    decision = decide.action(result, rule, seen[0], now_ms, terms)
-    case = _Case(result, facts, now_ms, jitter, terms, rule, seen, decision, weighed)
+    domains = _of_domain(rule, facts, now_ms, terms)
+    decision = decide.action(result, rule, decide.Known(seen[0], domains), now_ms, terms)
+    case = _Case(result, facts, now_ms, jitter, terms, rule, seen, decision, weighed, domains)
     match decision.action:
         case Action.SUPPRESS:
             return _suppressed(case)
@@ -70,6 +72,16 @@ def settle(
             return _resplit(case)
         case Action.RETRY | Action.HOLD:
             return _again(case)
+
+
+def _of_domain(
+    rule: term_values.Rule, facts: fact_values.Facts, now_ms: int, terms: term_values.Terms
+) -> fact_values.Streak | None:
+    """The streak of a domain, for a category that suppresses in the end: whom else it said this of matters then."""
+    if rule.then is not Action.SUPPRESS:
+        return None
+    place = streaks.place_of_domain(facts.delivery.domain)
+    return streaks.went_on(facts, place, streaks.of_category(rule.word), now_ms, terms, counts=True)
 
 
 def _suppressed(case: _Case) -> settlements.Settlement:
@@ -92,7 +104,7 @@ def _suppressed(case: _Case) -> settlements.Settlement:
         events=tuple(told),
         address=None if record is facts.address else record,
         suppress=() if entry is None else (entry,),
-        streak=streak,
+        streaks=_streaks(case, streak),
         soften=soften,
     )
 
@@ -104,8 +116,13 @@ def _streak(case: _Case) -> fact_values.Streak | None:
     if case.rule.kind is not suppressions.Kind.ADDRESS:
         return None
     facts, about = case.facts, streaks.of_rule(case.result.verdict.rule)
+    place = streaks.provider_of(case.result, facts.delivery)
     took = bool(facts.address.delivered_at)
-    return streaks.went_on(case.result, facts, about, case.now, case.terms, counts=took)
+    return streaks.went_on(facts, place, about, case.now, case.terms, counts=took)
+
+
+def _streaks(case: _Case, mine: fact_values.Streak | None) -> tuple[fact_values.Streak, ...]:
+    return tuple(one for one in (mine, case.domains) if one is not None)
 
 
 def _dead(case: _Case) -> fact_values.AddressRecord:
@@ -141,7 +158,7 @@ def _failed(case: _Case) -> settlements.Settlement:
         address=None if record is facts.address else record,
         suppress=written,
         release=withdrawn,
-        streak=case.weighed.streak if case.weighed is not None else None,
+        streaks=_streaks(case, case.weighed.streak if case.weighed is not None else None),
     )
 
 
@@ -165,7 +182,8 @@ def _again(case: _Case) -> settlements.Settlement:
     due = retry.next_try(turn, case.rule, delivery.expires_at, case.now, case.jitter)
     record = _held(case, due)
     if due is None:
-        return ending.of_attempt(result, case.facts, record, case.now, case.terms)
+        ended = ending.of_attempt(result, case.facts, record, case.now, case.terms)
+        return msgspec.structs.replace(ended, streaks=_streaks(case, None))
     return _deferred(case, due, record)
 
 
@@ -203,6 +221,7 @@ def _deferred(case: _Case, due: int, record: fact_values.AddressRecord) -> settl
         ),
         events=(provenance.attempted(told, case.result, delivery, case.now),),
         address=None if record is case.facts.address else record,
+        streaks=_streaks(case, None),
     )
 
 

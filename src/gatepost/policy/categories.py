@@ -80,7 +80,8 @@ _RECIPIENT = (
             Category.RECIPIENT_UNKNOWN_TEMPFAIL,
             Fault.RECIPIENT,
             Schedule.STANDARD,
-            "No such user, said with a 4xx: after 48 hours and four such replies it is taken as dead for 30 days.",
+            "No such user, said with a 4xx: after 48 hours and four such replies it is taken as dead for 30 days; not while the"
+            " domain says so of three addresses and takes no mail.",
             counts="hard rate when final",
         ),
         holds_address=True,
@@ -112,12 +113,21 @@ _DOMAIN = (
         holds_address=False,
         escalates=Escalates.NOTHING,
     ),
-    rows.soft(
-        Category.DOMAIN_TENANT_GONE,
-        Fault.DOMAIN,
-        Schedule.DOMAIN,
-        "The provider has no customer with this domain any more.",
-        counts="soft rate",
+    _replace(
+        rows.soft(
+            Category.DOMAIN_TENANT_GONE,
+            Fault.DOMAIN,
+            Schedule.DOMAIN,
+            "The provider has no customer with this domain any more. Said to three recipients over 72 hours, and no mail"
+            " taken: the domain is not written to for a week.",
+            counts="hard rate when final",
+        ),
+        patience_replies=3,
+        patience_s=72 * _H,
+        then=Action.SUPPRESS,
+        kind=suppressions.Kind.DOMAIN,
+        scope=suppressions.Scope.INSTANCE,
+        expires_days=7,
     ),
     rows.soft(
         Category.DOMAIN_UNREACHABLE,

@@ -68,7 +68,8 @@ def _action(row: categories.Row) -> str:
     if row.action is categories.Action.SUPPRESS:
         said += _entry(row)
     if row.then is not categories.Action.NONE:
-        after = f"{row.patience_replies} replies"
+        domain = row.kind.name == "DOMAIN"
+        after = f"{row.patience_replies} {'recipients' if domain else 'replies'}"
         if row.patience_s:
             after += f" and {_span(row.patience_s)}"
         said += f"; after {after}: {row.then.word}"

@@ -13,6 +13,7 @@ from gatepost.model import event as events
 from gatepost.model import facts as fact_values
 from gatepost.model import reply as replies
 from gatepost.model import result as results
+from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
 from gatepost.policy import terms as term_values
 
@@ -43,25 +44,38 @@ class Decision(msgspec.Struct, frozen=True):
     outcome: Outcome
 
 
+class Known(msgspec.Struct, frozen=True):
+    """What was said before. seen: the category on this delivery, this reply included; domain: of everybody there."""
+
+    seen: fact_values.Seen
+    domain: fact_values.Streak | None = None
+
+
 def action(
     result: results.Attempted,
     rule: term_values.Rule,
-    seen: fact_values.Seen,
+    known: Known,
     now_ms: int,
     terms: term_values.Terms,
 ) -> Decision:
-    """The action for a reply that is not a delivery; ``seen``: its category on this delivery, this reply included."""
+    """The action for a reply that is not a delivery."""
     if result.in_doubt:
         return Decision(Action.RETRY, Outcome.SOFT)
     if terms.literal and result.reply.code >= 500:
         return Decision(Action.SUPPRESS, result.verdict.outcome)
-    if rule.action is Action.RESPLIT and (result.attempt.recipients == 1 or seen.count > terms.resplits):
+    if rule.action is Action.RESPLIT and (
+        result.attempt.recipients == 1 or known.seen.count > terms.resplits
+    ):
         return Decision(Action.RETRY, result.verdict.outcome)  # one alone cannot be divided
-    return _by_rule(result, rule, seen, now_ms)
+    return _by_rule(result, rule, known, now_ms, terms)
 
 
 def _by_rule(
-    result: results.Attempted, rule: term_values.Rule, seen: fact_values.Seen, now_ms: int
+    result: results.Attempted,
+    rule: term_values.Rule,
+    known: Known,
+    now_ms: int,
+    terms: term_values.Terms,
 ) -> Decision:
     outcome = result.verdict.outcome
     match rule.action:
@@ -72,7 +86,7 @@ def _by_rule(
         case Action.RESPLIT:
             return Decision(Action.RESPLIT, outcome)
         case Action.RETRY | Action.HOLD:
-            return _waiting(result, rule, seen, now_ms)
+            return _waiting(result, rule, known, now_ms, terms)
         case Action.NONE:  # a word of our own, that no rule should give a reply: the code decides
             return Decision(Action.FAIL if result.reply.code >= 500 else Action.RETRY, outcome)
 
@@ -81,12 +95,18 @@ def _suppressing(result: results.Attempted, rule: term_values.Rule) -> Decision:
     verdict = result.verdict
     if verdict.outcome is not Outcome.HARD and not rule.insisted:
         return Decision(Action.RETRY if _may_pass(result) else Action.FAIL, verdict.outcome)
-    weak = verdict.quotes_us or result.reply.stage in _NOT_ABOUT_RECIPIENTS
-    if ((weak and not verdict.explicit) or _shared(result)) and not rule.insisted:
+    if _of_nobody(result) and not rule.insisted:
         return Decision(Action.RETRY if _may_pass(result) else Action.FAIL, Outcome.REJECTION)
     if _may_pass(result):
         return Decision(Action.RETRY, Outcome.SOFT)
     return Decision(Action.SUPPRESS, verdict.outcome)
+
+
+def _of_nobody(result: results.Attempted) -> bool:
+    """Whether it cannot be told that the reply speaks of this recipient."""
+    verdict = result.verdict
+    weak = verdict.quotes_us or result.reply.stage in _NOT_ABOUT_RECIPIENTS
+    return (weak and not verdict.explicit) or _shared(result)
 
 
 def _shared(result: results.Attempted) -> bool:
@@ -95,14 +115,36 @@ def _shared(result: results.Attempted) -> bool:
 
 
 def _waiting(
-    result: results.Attempted, rule: term_values.Rule, seen: fact_values.Seen, now_ms: int
+    result: results.Attempted,
+    rule: term_values.Rule,
+    known: Known,
+    now_ms: int,
+    terms: term_values.Terms,
 ) -> Decision:
     verdict = result.verdict
-    if _patience_is_over(result, rule, seen, now_ms):
-        return Decision(rule.then, Outcome.HARD if rule.then is Action.SUPPRESS else Outcome.REJECTION)
+    if rule.then is Action.SUPPRESS:
+        if _believed(rule, known, now_ms, terms) and not _of_nobody(result):
+            return Decision(Action.SUPPRESS, Outcome.HARD)
+    elif _patience_is_over(result, rule, known.seen, now_ms):
+        return Decision(rule.then, Outcome.REJECTION)
     if verdict.never and verdict.category is verdicts.Category.UNKNOWN_TEMPORARY:
         return Decision(Action.FAIL, Outcome.REJECTION)  # its own words are all that is known of it
     return Decision(rule.action, verdict.outcome)
+
+
+def _believed(rule: term_values.Rule, known: Known, now_ms: int, terms: term_values.Terms) -> bool:
+    """Whether a "never" that came as a 4xx was said often and long enough.
+
+    Of a domain: to several recipients, because no reply alone suppresses a domain. Of an address: not if its domain
+    says the same of several and takes no mail, for then its directory is down (taxonomy: recipient.unknown_tempfail).
+    """
+    said_to = len(known.domain.counted) if known.domain is not None else 0
+    if rule.kind is suppressions.Kind.DOMAIN:
+        since = known.domain.first_at if known.domain is not None else now_ms
+        return said_to >= rule.patience_replies and now_ms - since >= rule.patience
+    if said_to >= terms.crowd:
+        return False
+    return known.seen.count >= rule.patience_replies and now_ms - known.seen.first_at >= rule.patience
 
 
 def _patience_is_over(
@@ -110,7 +152,7 @@ def _patience_is_over(
 ) -> bool:
     if rule.then is Action.NONE or seen.count < rule.patience_replies:
         return False
-    if rule.then is Action.FAIL and result.reply.code < 500:
+    if result.reply.code < 500:
         return False  # garbage and silence end nothing before the window does (faults.md P9)
     return now_ms - seen.first_at >= rule.patience
 

@@ -33,7 +33,8 @@ def weigh(
     if not result.verdict.presumable or terms.literal:
         return None
     about = streaks.of_template(result.verdict.template)
-    streak = streaks.went_on(result, facts, about, now_ms, terms, counts=True)
+    provider = streaks.provider_of(result, facts.delivery)
+    streak = streaks.went_on(facts, provider, about, now_ms, terms, counts=True)
     if len(streak.counted) >= terms.presumed_recipients:
         withdrawn = tuple(entry for entry in facts.presumed if entry.category == WORD)
         return Weighed(dead=False, streak=streak, withdrawn=withdrawn)

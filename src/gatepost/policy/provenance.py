@@ -170,7 +170,7 @@ def incident(cause: events.Event, streak: fact_values.Streak) -> events.Event:
         next_at=0,
         flags=Flag.NONE,
         scope="",
-        detail=f"{streak.about}: {len(streak.counted)} addresses at {streak.provider} that took mail before, and none"
+        detail=f"{streak.about}: {len(streak.counted)} addresses at {streak.place} that took mail before, and none"
         f" taken between: what it says there is provisional, as incident {ids.to_text(streak.incident)}",
     )
 

@@ -105,7 +105,8 @@ class SuppressionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     second presumption of death lasts. refused_guess_days: an uncertain refusal by the recipient. An unknown no at RCPT is
     presumed to mean a dead address only if the same host took a mail within presumed_within_h, and did not give the same
     answer to presumed_recipients without taking one. One rule's verdict about guard_recipients that took mail before, at
-    one Provider that takes none between, is an incident: its entries are provisional.
+    one Provider that takes none between, is an incident: its entries are provisional. "No such user" with a 4xx is believed
+    of no address while the domain says it of crowd_recipients and takes no mail.
     """
 
     provisional_days: int = 7
@@ -116,6 +117,7 @@ class SuppressionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     presumed_recipients: int = 3
     refused_guess_days: int = 30
     guard_recipients: int = 5
+    crowd_recipients: int = 3
 
 
 class EscalationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -234,6 +236,7 @@ def _wrong_numbers(settings: PolicySettings, place: str) -> Iterator[errors.BadI
         "suppression.presumed_recipients": (2, MOST_COUNTED),
         "suppression.refused_guess_days": (1, _LONGEST_DAYS),
         "suppression.guard_recipients": (2, MOST_COUNTED),
+        "suppression.crowd_recipients": (2, MOST_COUNTED),
         "escalation.soft_messages": (1, _MOST),
         "escalation.unknown_messages": (1, _MOST),
         "escalation.soft_attempts": (1, _MOST),

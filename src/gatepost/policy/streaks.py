@@ -1,8 +1,9 @@
-"""The same answer for many addresses at one Provider, and no mail taken between: the guard against its mistakes.
+"""The same answer for many addresses at one Provider or domain, and no mail taken between: perhaps not their fault.
 
 Providers have told senders for hours that living users are unknown (Gmail, 14–15 December 2020; AOL, 29 March 2017). A
 streak counts the addresses for which that would be odd; from the ``guard_recipients``-th on what its rule says is taken as
-provisional, and what it said before becomes so (taxonomy: Suppression, Guard).
+provisional, and what it said before becomes so (taxonomy: Suppression, Guard). A domain that says one thing of all its
+addresses speaks of itself: its directory is down, or it is gone.
 Guarantees: pure; what is kept of a streak is bounded; one that nothing was added to for as long as a provisional entry
 lasts is over. Not here: that a mail taken ends it (the store does that with every delivery).
 """
@@ -24,14 +25,24 @@ def of_template(template: str) -> str:
     return f"template {template}"
 
 
+def of_category(word: str) -> str:
+    """What a streak of a domain's replies of one category is about."""
+    return f"category {word}"
+
+
+def place_of_domain(domain: str) -> str:
+    """Where the streaks of a domain are kept; no Provider's name looks so."""
+    return f"@{domain}"
+
+
 def provider_of(result: results.Attempted, delivery: fact_values.OpenDelivery) -> str:
     """Whose answer it is: of the host that was asked, else of the queue."""
     return result.attempt.provider or delivery.provider
 
 
 def went_on(
-    result: results.Attempted,
     facts: fact_values.Facts,
+    place: str,
     about: str,
     now_ms: int,
     terms: term_values.Terms,
@@ -40,14 +51,14 @@ def went_on(
 ) -> fact_values.Streak:
     """The streak with this answer in it. counts: whether this address is one of those that are counted."""
     delivery = facts.delivery
-    old = _find(facts, about, now_ms, terms)
+    old = _find(facts, place, about, now_ms, terms)
     counted = old.counted if old is not None else ()
     if counts and len(counted) < policy_settings.MOST_COUNTED:
         hashed = addresses.hash64(delivery.key)
         if hashed not in counted:
             counted = (*counted, hashed)
     return fact_values.Streak(
-        provider=provider_of(result, delivery),
+        place=place,
         about=about,
         incident=old.incident if old is not None else delivery.id,
         counted=counted,
@@ -65,14 +76,14 @@ def begins(
     facts: fact_values.Facts, streak: fact_values.Streak, now_ms: int, terms: term_values.Terms
 ) -> bool:
     """Whether this very answer made it an incident."""
-    old = _find(facts, streak.about, now_ms, terms)
+    old = _find(facts, streak.place, streak.about, now_ms, terms)
     return guarded(streak, terms) and not (old is not None and guarded(old, terms))
 
 
 def _find(
-    facts: fact_values.Facts, about: str, now_ms: int, terms: term_values.Terms
+    facts: fact_values.Facts, place: str, about: str, now_ms: int, terms: term_values.Terms
 ) -> fact_values.Streak | None:
     for one in facts.streaks:
-        if one.about == about and now_ms - one.last_at <= terms.provisional:
+        if (one.place, one.about) == (place, about) and now_ms - one.last_at <= terms.provisional:
             return one
     return None

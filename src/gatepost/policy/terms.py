@@ -73,6 +73,7 @@ class Terms(msgspec.Struct, frozen=True):
     presumed_recipients: int
     refused_guess: int
     guard_recipients: int
+    crowd: int
     soft_min: int
     soft_max: int
     soft_expires: int
@@ -104,6 +105,7 @@ def of(settings: policy_settings.PolicySettings) -> Terms:
         presumed_recipients=suppression.presumed_recipients,
         refused_guess=suppression.refused_guess_days * _DAY,
         guard_recipients=suppression.guard_recipients,
+        crowd=suppression.crowd_recipients,
         soft_min=escalation.soft_min_days * _DAY,
         soft_max=escalation.soft_max_days * _DAY,
         soft_expires=escalation.soft_expires_days * _DAY,

@@ -171,15 +171,15 @@ CREATE TABLE taken (
   PRIMARY KEY (provider, source, sender_domain, host, bridge)
 ) WITHOUT ROWID;
 
--- What a Provider goes on answering with; a mail that it takes deletes its rows.
+-- What a Provider or a domain goes on answering; a mail that it takes deletes its rows.
 CREATE TABLE streak (
-  provider TEXT NOT NULL,
-  about TEXT NOT NULL,      -- a rule, or a template that no rule knew
+  place TEXT NOT NULL,      -- a Provider, or @ and a domain
+  about TEXT NOT NULL,      -- a rule, a category, or a template that no rule knew
   incident INTEGER NOT NULL,
   counted TEXT NOT NULL,    -- JSON: hashes of addresses
   first_at INTEGER NOT NULL,
   last_at INTEGER NOT NULL,
-  PRIMARY KEY (provider, about)
+  PRIMARY KEY (place, about)
 ) WITHOUT ROWID;
 
 -- Events per minute and dimensions, one row per writer; readers sum over writers.

@@ -77,9 +77,9 @@ SELECT max(at) FROM taken WHERE provider = ? AND bridge = ?;
 -- host_took_at: when this host last took a mail of a Source and sender domain, of any Bridge.
 SELECT max(at) FROM taken WHERE provider = ? AND source = ? AND sender_domain = ? AND host = ?;
 
--- streaks: of these Providers.
-SELECT provider, about, incident, counted, first_at, last_at FROM streak
-WHERE provider IN (SELECT value FROM json_each(?));
+-- streaks: of these Providers and domains.
+SELECT place, about, incident, counted, first_at, last_at FROM streak
+WHERE place IN (SELECT value FROM json_each(?));
 
 -- rows: put_streaks
 INSERT INTO streak VALUES (?, ?, ?, ?, ?, ?)
@@ -89,8 +89,8 @@ ON CONFLICT DO UPDATE SET
   first_at = excluded.first_at,
   last_at = excluded.last_at;
 
--- end_streaks: of these Providers.
-DELETE FROM streak WHERE provider IN (SELECT value FROM json_each(?));
+-- end_streaks: of these Providers and domains.
+DELETE FROM streak WHERE place IN (SELECT value FROM json_each(?));
 
 -- old_streaks
 DELETE FROM streak WHERE last_at < ?;

@@ -1,7 +1,7 @@
 """What Providers took and what they went on answering with, as one batch of settlements sees and changes it.
 
-Guarantees: later Results of a batch see what earlier ones added; a mail that is taken ends every streak of its Provider,
-whoever sent it; what is asked for each mail that is taken costs no statement. Runs in the writer's thread.
+Guarantees: later Results of a batch see what earlier ones added; a mail that is taken ends every streak of its Provider
+and domain, whoever sent it; what is asked for each mail that is taken costs no statement. Runs in the writer's thread.
 Not here: what follows from it (``gatepost.policy.streaks``, ``presume``, ``escalate``).
 """
 
@@ -9,6 +9,7 @@ import json
 
 from gatepost.model import facts as fact_values
 from gatepost.model import suppression as suppressions
+from gatepost.policy import streaks
 from gatepost.store.sqlite import rows
 from gatepost.store.sqlite import transaction as transactions
 
@@ -16,35 +17,40 @@ _MOST_PRESUMED = 100  # no streak of a template makes more presumptions than it 
 
 
 class History:
-    """Streaks are read once for all Providers of the batch, everything else when it is asked for."""
+    """Streaks are read once for all Providers and domains of the batch, everything else when it is asked for."""
 
-    def __init__(self, tx: transactions.Transaction, providers: set[str]) -> None:
+    def __init__(self, tx: transactions.Transaction, places: set[str]) -> None:
         self._tx = tx
         self._streaks: dict[str, dict[str, fact_values.Streak]] = {}
-        self._kept: set[str] = set()  # Providers with rows in the table
+        self._kept: set[str] = set()  # places with rows in the table
         self._changed: dict[tuple[str, str], fact_values.Streak] = {}
-        for row in tx.execute("streaks", json.dumps(list(providers))) if providers else ():
+        for row in tx.execute("streaks", json.dumps(list(places))) if places else ():
             streak = rows.streak_of(row)
-            self._streaks.setdefault(streak.provider, {})[streak.about] = streak
+            self._streaks.setdefault(streak.place, {})[streak.about] = streak
         self._kept.update(self._streaks)
         self._ended: set[str] = set()
 
-    def took(self, taken: transactions.Taken) -> None:
+    def took(self, taken: transactions.Taken, domain: str) -> None:
         """A mail was taken."""
         self._tx.add_taken(taken)
-        provider = taken[0]
-        if self._streaks.pop(provider, None) is not None:
-            self._ended.add(provider)
-            self._changed = {key: one for key, one in self._changed.items() if key[0] != provider}
+        if self._streaks:
+            for place in (taken[0], streaks.place_of_domain(domain)):
+                self._end(place)
+
+    def _end(self, place: str) -> None:
+        if self._streaks.pop(place, None) is not None:
+            self._ended.add(place)
+            self._changed = {key: one for key, one in self._changed.items() if key[0] != place}
 
     def went_on(self, streak: fact_values.Streak) -> None:
         """A streak's new value."""
-        self._streaks.setdefault(streak.provider, {})[streak.about] = streak
-        self._changed[streak.provider, streak.about] = streak
+        self._streaks.setdefault(streak.place, {})[streak.about] = streak
+        self._changed[streak.place, streak.about] = streak
 
-    def streaks(self, provider: str) -> tuple[fact_values.Streak, ...]:
-        """Those of a Provider."""
-        return tuple(self._streaks.get(provider, {}).values())
+    def streaks(self, provider: str, domain: str) -> tuple[fact_values.Streak, ...]:
+        """Those of a Provider and of a domain."""
+        of_domain = self._streaks.get(streaks.place_of_domain(domain), {})
+        return (*self._streaks.get(provider, {}).values(), *of_domain.values())
 
     def taken_at(self, provider: str, bridge: int) -> int:
         """When a Provider last took a Bridge's mail (ms), or 0."""

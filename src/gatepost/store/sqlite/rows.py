@@ -207,15 +207,15 @@ _HASHES = msgspec.json.Decoder(tuple[int, ...])
 def streak_row(streak: fact_values.Streak) -> Row:
     """The values of ``put_streaks``."""
     counted = _encode(streak.counted).decode()
-    return (streak.provider, streak.about, streak.incident, counted, streak.first_at, streak.last_at)
+    return (streak.place, streak.about, streak.incident, counted, streak.first_at, streak.last_at)
 
 
 def streak_of(row: tuple[object, ...]) -> fact_values.Streak:
     """A streak from one row of ``streaks``."""
-    provider, about, incident, counted, first, last = row
+    place, about, incident, counted, first, last = row
     hashes = _HASHES.decode(str(counted))
     return fact_values.Streak(
-        str(provider), str(about), integer(incident), hashes, integer(first), integer(last)
+        str(place), str(about), integer(incident), hashes, integer(first), integer(last)
     )
 
 

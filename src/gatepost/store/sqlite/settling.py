@@ -58,15 +58,21 @@ class _Batch:
         self.ended: list[_Open] = []
         self.moved: dict[int, list[object]] = {}
         self.epochs = self._epochs()
-        asked = [(r, self.open.get(r.delivery)) for r in wanted if isinstance(r, results.Attempted)]
-        self.history = history.History(
-            tx, {streaks.provider_of(r, one.delivery) for r, one in asked if one is not None}
-        )
+        self.history = history.History(tx, self._places(wanted))
 
     def _open(self, wanted: list[int]) -> dict[int, _Open]:
         text = self.tx.texts.of
         found = names.json_rows(self.tx.db, self.tx.sql["facts"], (names.int64s(wanted),), rows.OPEN_ROWS)
         return {row.id: _Open(rows.open_of(row, text), row.recipients, row.parts) for row in found}
+
+    def _places(self, wanted: Sequence[results.Result]) -> set[str]:
+        found: set[str] = set()
+        for result in wanted:
+            one = self.open.get(result.delivery)
+            if one is not None and isinstance(result, results.Attempted):
+                found.add(streaks.provider_of(result, one.delivery))
+                found.add(streaks.place_of_domain(one.delivery.domain))
+        return found
 
     def _epochs(self) -> list[int]:
         for (text,) in self.tx.execute("epochs"):
@@ -94,7 +100,7 @@ class _Batch:
         """What else the gateway knows of who answered: a mail that is taken never gets here."""
         delivery, history = facts.delivery, self.history
         provider = streaks.provider_of(result, delivery)
-        found = history.streaks(provider)
+        found = history.streaks(provider, delivery.domain)
         taken_at = history.taken_at(provider, delivery.bridge) if facts.address.refusals else 0
         took_at = 0
         presumed: list[suppressions.Suppression] = []
@@ -174,10 +180,12 @@ def _remember(batch: _Batch, one: _Open, result: results.Result, settlement: set
     if settlement.ending is settlements.Ending.DELIVERED and isinstance(result, results.Attempted):
         delivery, host = one.delivery, result.attempt.peer_host
         provider = streaks.provider_of(result, delivery)
-        batch.history.took((provider, delivery.source, delivery.sender_domain, host, delivery.bridge))
+        batch.history.took(
+            (provider, delivery.source, delivery.sender_domain, host, delivery.bridge), delivery.domain
+        )
         return
-    if settlement.streak is not None:
-        batch.history.went_on(settlement.streak)
+    for streak in settlement.streaks:
+        batch.history.went_on(streak)
     if settlement.soften is not None:
         _soften(batch, settlement.soften)
 

@@ -1,5 +1,7 @@
 """``gatepost suppress``: entries made, looked up and deleted by hand."""
 
+from pathlib import Path
+
 import pytest
 from tests.cli import cli_values as values
 
@@ -70,3 +72,68 @@ def test_what_cannot_be_read_is_refused_in_one_line(
     said = gateway.run("suppress", "add", *arguments)
     assert (said.status, said.out, said.err.count("\n")) == (1, "", 1)
     assert word in said.err
+
+
+def test_what_is_exported_is_imported_elsewhere_as_it_was(gateway: values.Gateway, tmp_path: Path) -> None:
+    gateway.made("suppress", "add", "ann@rcpt.test", "@gone.test", "@.all.test", "--note", "by phone")
+    gateway.made("suppress", "add", "bob@rcpt.test", "--scope", "bridge:app", "--expires", "90d")
+    exported = gateway.run("suppress", "export").out
+    gateway.made("suppress", "undo", "--where", "reason=manual", "--yes")
+    assert gateway.made("suppress", "list") == []
+    file = tmp_path / "entries.jsonl"
+    file.write_text(exported)
+    [sums] = gateway.made("suppress", "import", str(file))
+    assert sums == {"added": 4, "there": 0, "unreadable": 0}
+    kept = ("target", "kind", "scope", "state", "reason", "note")
+    before = [{key: line[key] for key in kept} for line in map(values.DECODE, exported.splitlines())]
+    after = gateway.made("suppress", "list")
+    assert [{key: line[key] for key in kept} for line in after] == before
+    [again] = gateway.made("suppress", "import", str(file))
+    assert (again["added"], again["there"]) == (0, 4)
+
+
+def test_addresses_are_imported_for_the_account_and_bad_lines_named(
+    gateway: values.Gateway, tmp_path: Path
+) -> None:
+    file = tmp_path / "unsubscribed.csv"
+    file.write_bytes(
+        b'\xef\xbb\xbfName,Email,Reason\r\n"Ann, A.",ann@rcpt.test,Hard bounce\r\nX,nobody,\r\nB,Bob@Rcpt.Test,\r\n\r\n\xff,\xff\xff,\r\n'
+    )
+    said = gateway.run("suppress", "import", str(file))
+    assert said.status == 1
+    assert said.out.strip() == "2 added, 0 were there, 2 lines could not be read"
+    bad = said.err.splitlines()
+    assert [line.split(": ")[1] for line in bad] == [f"{file}:3", f"{file}:6"]
+    found = gateway.made("suppress", "list")
+    assert [(one["target"], one["scope"], one["reason"]) for one in found] == [
+        ("ann@rcpt.test", "account:default", "hard-bounce"),
+        ("bob@rcpt.test", "account:default", "import"),
+    ]
+
+
+def test_one_address_a_line_is_enough_and_what_a_verdict_wrote_keeps_its_evidence(
+    gateway: values.Gateway, tmp_path: Path
+) -> None:
+    gateway.made("suppress", "add", "ann@rcpt.test", "--note", "by phone")
+    file = tmp_path / "dead.txt"
+    file.write_text("ann@rcpt.test\nann@rcpt.test\nbob@rcpt.test\n")
+    [sums] = gateway.made("suppress", "import", str(file), "--scope", "instance")
+    assert (sums["added"], sums["there"]) == (1, 1)
+    assert [one["note"] for one in gateway.made("suppress", "list")] == ["by phone", None]
+
+
+def test_an_undo_names_what_it_would_delete_and_deletes_it_when_told(gateway: values.Gateway) -> None:
+    gateway.made("suppress", "add", "ann@rcpt.test", "bob@rcpt.test", "--reason", "import")
+    gateway.made("suppress", "add", "eve@rcpt.test")
+    looked = gateway.run("suppress", "undo", "--where", "reason=import")
+    assert looked.out.splitlines()[-1] == "2 entries would be deleted: say --yes to do it"
+    assert len(gateway.made("suppress", "list")) == 3
+    [done] = gateway.made("suppress", "undo", "--where", "reason=import", "--since", "1h", "--yes")
+    assert (done["count"], done["undone"]) == (2, True)
+    assert [one["target"] for one in gateway.made("suppress", "list")] == ["eve@rcpt.test"]
+
+
+def test_an_undo_of_everything_is_refused(gateway: values.Gateway) -> None:
+    said = gateway.run("suppress", "undo", "--yes")
+    assert said.status == 1
+    assert "name what to undo" in said.err

@@ -4,7 +4,7 @@ Guarantees: addresses and domains are read into their normal form; an entry made
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -137,7 +137,7 @@ async def _change(wish: Wish, verb: Literal["add", "remove"], config: Path, *, j
     _some(wish.targets)
     async with context.operated(context.load(config)) as (store, operator):
         known = await store.directory()
-        entries = [_entry(text, wish, known) for text in wish.targets]
+        entries = [entry_of(text, wish, known) for text in wish.targets]
         done = await _write(entries, verb, operator)
         names = shapes.Names(known)
     for entry, changed in zip(entries, done, strict=True):
@@ -166,7 +166,8 @@ def _some(targets: Sequence[str]) -> None:
         raise errors.BadInput("suppress", "name at least one address or @domain")
 
 
-def _entry(text: str, wish: Wish, known: "directories.Directory") -> "suppressions.Suppression":
+def entry_of(text: str, wish: Wish, known: "directories.Directory") -> "suppressions.Suppression":
+    """The entry about a target as it is wished. Raises BadInput."""
     from gatepost.model import suppression as suppressions
 
     kind, target = _target(text)
@@ -298,23 +299,23 @@ def _words(against: Against) -> str:
 async def _list(where: "filters.Where", config: Path, *, json: bool) -> int:
     async with context.opened(context.load(config)) as store:
         names = shapes.Names(await store.directory())
-        after = 0
-        while page := await store.suppressions(where, after, _PAGE):
-            shown = [shapes.suppression(entry, names) for _, entry in page]
-            for one in shown:
-                if json:
-                    show.json_line(one)
-                else:
-                    until = one.expires_at or "-"
-                    words = (
-                        one.created_at,
-                        until,
-                        one.state,
-                        one.scope,
-                        one.target,
-                        one.reason,
-                        one.category,
-                    )
-                    show.line(" ".join(word for word in words if word))
-            after = page[-1][0]
+        async for _, found in pages(store, where):
+            one = shapes.suppression(found, names)
+            if json:
+                show.json_line(one)
+                continue
+            until = one.expires_at or "-"
+            words = (one.created_at, until, one.state, one.scope, one.target, one.reason, one.category)
+            show.line(" ".join(word for word in words if word))
     return 0
+
+
+async def pages(
+    store: "port.Store", where: "filters.Where"
+) -> "AsyncIterator[tuple[int, suppressions.Suppression]]":
+    """The entries that match, with their cursors, page by page: no snapshot is held."""
+    after = 0
+    while page := await store.suppressions(where, after, _PAGE):
+        for one in page:
+            yield one
+        after = page[-1][0]

@@ -57,6 +57,9 @@ _GROUPS = (
             ("remove", "Write to them again."),
             ("check", "Whether an address is suppressed, for whom, and why."),
             ("list", "The entries, in the order they were made."),
+            ("import", "Add the entries of a file."),
+            ("export", "Write the entries as JSON lines."),
+            ("undo", "Delete all entries of one rule, incident, reason …"),
         ),
     ),
     (
@@ -97,6 +100,10 @@ _GROUPS = (
 )
 
 
+# Verbs that are not in their group's module.
+_ELSEWHERE = {("suppress", verb): "bulk" for verb in ("import", "export", "undo")}
+
+
 def build() -> cyclopts.App:
     """The whole command line; a command's module is imported when the command is called."""
     app = cyclopts.App(
@@ -115,7 +122,8 @@ def build() -> cyclopts.App:
             name=name, help=text, help_format="plaintext", result_action="return_value", sort_key=place
         )
         for order, (verb, said) in enumerate(verbs):
-            group.command(f"gatepost.cli.{module}:{verb}_", name=verb, help=said, sort_key=order)
+            where = _ELSEWHERE.get((name, verb), module)
+            group.command(f"gatepost.cli.{where}:{verb}_", name=verb, help=said, sort_key=order)
         app.command(group)
     return app
 

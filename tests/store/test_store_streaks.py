@@ -202,3 +202,18 @@ async def test_a_streak_is_forgotten_in_the_end(pair: Pair) -> None:
     await pair[0].sweep(values.NOW)
     await one.end("b@rcpt.test", values.HARD)
     assert counted(one) == []
+
+
+async def test_a_server_that_never_says_the_same_twice_leaves_no_more_than_others(pair: Pair) -> None:
+    one, two = await desks(pair)
+    names = [f"u{n}@rcpt.test" for n in range(130)]
+
+    def another(settlement: settlements.Settlement, facts: fact_values.Facts) -> settlements.Settlement:
+        number = int(facts.delivery.key[1:].partition("@")[0])
+        streak = fact_values.Streak("mx.test", f"template {number}", INCIDENT, (), 1, number)
+        return msgspec.structs.replace(settlement, streaks=(streak,))
+
+    await one.end_all(names[:90], values.HARD, another)
+    await two.end_all(names[90:], values.HARD, another)
+    await one.end("x@rcpt.test", values.HARD)
+    assert {streak.last_at for streak in one.shown[-1].streaks} == set(range(30, 130))

@@ -14,6 +14,8 @@ from gatepost.model import result as results
 from gatepost.policy import settings as policy_settings
 from gatepost.policy import terms as term_values
 
+_LONGEST = 200  # characters of a template: a hostile server may say 4,096
+
 
 def of_rule(rule: str) -> str:
     """What a streak of a rule's verdicts is about."""
@@ -21,8 +23,8 @@ def of_rule(rule: str) -> str:
 
 
 def of_template(template: str) -> str:
-    """What a streak of replies that no rule knew is about."""
-    return f"template {template}"
+    """What a streak of replies that no rule knew is about. Long ones that begin alike count as one: the milder reading."""
+    return f"template {template[:_LONGEST]}"
 
 
 def of_category(word: str) -> str:

@@ -92,6 +92,9 @@ ON CONFLICT DO UPDATE SET
 -- end_streaks: of these Providers and domains.
 DELETE FROM streak WHERE place IN (SELECT value FROM json_each(?));
 
+-- delete_streak
+DELETE FROM streak WHERE place = ? AND about = ?;
+
 -- old_streaks
 DELETE FROM streak WHERE last_at < ?;
 

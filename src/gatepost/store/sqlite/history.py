@@ -1,7 +1,8 @@
 """What Providers took and what they went on answering with, as one batch of settlements sees and changes it.
 
 Guarantees: later Results of a batch see what earlier ones added; a mail that is taken ends every streak of its Provider
-and domain, whoever sent it; what is asked for each mail that is taken costs no statement. Runs in the writer's thread.
+and domain, whoever sent it; a place has no more than ``MOST`` streaks, so a server that never says the same twice costs no more than
+another; what is asked for each mail that is taken costs no statement. Runs in the writer's thread.
 Not here: what follows from it (``gatepost.policy.streaks``, ``presume``, ``escalate``).
 """
 
@@ -14,6 +15,9 @@ from gatepost.store.sqlite import rows
 from gatepost.store.sqlite import transaction as transactions
 
 _MOST_PRESUMED = 100  # no streak of a template makes more presumptions than it counts addresses
+
+
+MOST = 100  # streaks of one place; the oldest go
 
 
 class History:
@@ -75,3 +79,13 @@ class History:
             self._tx.execute("end_streaks", json.dumps(list(gone)))
         for streak in self._changed.values():
             self._tx.add_row("put_streaks", rows.streak_row(streak))
+        for place in {place for place, _ in self._changed}:
+            self._bound(place)
+
+    def _bound(self, place: str) -> None:
+        found = self._streaks[place]
+        if len(found) > MOST:
+            self._tx.flush()
+            for streak in sorted(found.values(), key=lambda one: one.last_at)[:-MOST]:
+                self._tx.execute("delete_streak", place, streak.about)
+                del found[streak.about]

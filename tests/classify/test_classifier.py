@@ -202,6 +202,7 @@ def test_a_folded_reply_joins_its_lines_and_drops_the_repeated_codes() -> None:
         ("451 Greylisted, please try again in 00:04:59", 299),
         ("450 limit is 20 messages; try later", 0),
         ("550 user unknown, wait 1 hour", 0),
+        ("450 try again, 2026-11-25 10:05:00", 0),
     ],
 )
 def test_a_time_to_wait_is_read_from_the_text(text: str, seconds: int) -> None:

@@ -46,7 +46,7 @@ def test_a_good_rule_passes() -> None:
             "'6.1.1' is no enhanced code",
         ),
         ('match = ["foo bar", "a  space"]', "550 foo bar", "content.spam", "single spaces"),
-        ('match = ["foo bar", "no anna@b.example"]', "550 foo bar", "content.spam", "addresses are blanked"),
+        ('match = ["foo bar", "no anna@b.example"]', "550 foo bar", "content.spam", "are replaced"),
         ('enhanced = ["5.7.1"]', "550 5.7.1 no", "content.spam", "dangerously broad"),
         ('match = ["foo bar", "5.7.1"]', "550 foo bar", "content.spam", "has no words"),
         (

@@ -1,8 +1,10 @@
 """The classifier: a reply and what only the gateway knows, in; a Verdict, out.
 
 Guarantees: any bytes give a Verdict and nothing is raised; the order is the taxonomy's "Precedence" 1-7; a 4yz is never
-hard unless its text says that retrying will not succeed; equal questions give equal answers (the cache holds only what
-would be computed again). Not here: what is done about a verdict and what needs history (``gatepost.policy``).
+hard unless its text says that retrying will not succeed; equal questions give equal answers, whatever the cache holds:
+its key is all that a verdict is made from, the text with what varies replaced included (``template``). So another
+recipient, IP or id in a known text costs a look-up, another host, code, mark or waiting time is a new question
+(figures: bench/RESULTS.md). Not here: what is done about a verdict and what needs history (``gatepost.policy``).
 """
 
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from itertools import islice
 
 import msgspec
 
-from gatepost.classify import codes, folding, hints, meanings, nesting, rules, silence, template, veto
+from gatepost.classify import codes, folding, hints, meanings, nesting, ruleset, silence, template, veto
 from gatepost.model import failure as failures
 from gatepost.model import reply as replies
 from gatepost.model import verdict as verdicts
@@ -20,8 +22,8 @@ Outcome = verdicts.Outcome
 Problem = failures.Problem
 Stage = replies.Stage
 
-# About 1 kB each: a few megabytes, and far more distinct replies than a busy day brings.
-CACHE_ENTRIES = 4096
+# At most 5 kB each (a text of 1024 characters at 4 bytes): 10 MB whatever is sent, and far more templates than a day brings.
+CACHE_ENTRIES = 2048
 _MOST_SHADOWED = 20
 
 
@@ -46,7 +48,8 @@ class Context(msgspec.Struct, frozen=True):
 class Explanation(msgspec.Struct, frozen=True):
     """Why a verdict is what it is.
 
-    place: ``file:line`` of the rule, empty for codes. matched: the text at ``verdict.evidence``. shadowed: what would
+    folded: the text as rules see it (``template``). place: ``file:line`` of the rule, empty for codes. matched: the text at
+    ``verdict.evidence``. shadowed: what would
     also have matched. next_best: the answer that would stand without the winning one, next_verdict: its verdict; None where
     nothing else speaks.
     """
@@ -55,28 +58,45 @@ class Explanation(msgspec.Struct, frozen=True):
     folded: str
     place: str
     matched: str
-    shadowed: tuple[rules.Match, ...]
-    next_best: codes.Coded | rules.Match | None
+    shadowed: tuple[ruleset.Match, ...]
+    next_best: codes.Coded | ruleset.Match | None
     next_verdict: verdicts.Verdict | None
 
 
-class _Question(msgspec.Struct, frozen=True):
-    """One text to be judged: the reply's own or the one it quotes (which starts at ``offset``)."""
+class _Asked(msgspec.Struct, frozen=True, gc=False):
+    """All that a verdict is made from. text: of the reply, with a mark for what varies."""
 
-    folded: folding.Folded
+    text: str
+    code: int
     stage: Stage
     provider: str
     smarthost: bool
-    vetoed: bool
-    nested: bool
     from_dsn: bool
+    quotes_us: bool
+
+
+class _Question(msgspec.Struct, frozen=True):
+    """One text to be judged: the reply's own, or the one it quotes (which starts at ``offset`` of ``outer``)."""
+
+    asked: _Asked
+    text: ruleset.Reading
+    outer: ruleset.Reading
     offset: int = 0
-    outer: folding.Folded | None = None
     of_sender: bool = False
 
     @property
+    def nested(self) -> bool:
+        return self.text is not self.outer
+
+    @property
     def said(self) -> codes.Said:
-        return codes.Said(self.folded.code, self.folded.enhanced, self.stage, self.smarthost)
+        folded = self.text.folded
+        return codes.Said(folded.code, folded.enhanced, self.asked.stage, self.smarthost)
+
+    @property
+    def smarthost(self) -> bool:
+        """Whether our own relay speaks, for itself."""
+        return self.asked.smarthost and not self.nested
 
 
 _SENDER_VERIFY = codes.Coded(Category.SENDER_ADDRESS, "nested.sender", verdicts.Confidence.CERTAIN)
@@ -85,33 +105,19 @@ _SENDER_VERIFY = codes.Coded(Category.SENDER_ADDRESS, "nested.sender", verdicts.
 class Classifier:
     """Judges replies by one RuleSet."""
 
-    def __init__(self, ruleset: rules.RuleSet) -> None:
-        self._rules = ruleset
-        self._known: dict[tuple[bytes, int, Stage, str, bool, bool, bool], verdicts.Verdict] = {}
+    def __init__(self, rules: ruleset.RuleSet) -> None:
+        self._rules = rules
+        self._known: dict[_Asked, verdicts.Verdict] = {}
 
     def classify(self, reply: replies.Reply, context: Context) -> verdicts.Verdict:
         """What the reply means."""
-        quotes_us = _quotes_us(reply, context)
-        # The recipient's own address is blanked in front of the rules anyway: replies that differ in it are one.
-        raw = reply.raw
-        if context.recipient:
-            address = context.recipient.encode("utf-8", "replace")
-            raw = raw.replace(address, b"\x01" * (len(address) - 2) + b"@\x01")
-        key = (
-            raw,
-            reply.code,
-            reply.stage,
-            context.provider,
-            context.smarthost,
-            context.from_dsn,
-            quotes_us,
-        )
-        known = self._known.get(key)
+        asked = _asked(reply, context)
+        known = self._known.get(asked)
         if known is None:
-            known = self._judge(reply, context, quotes_us=quotes_us)
+            known = self._judge(asked)
             if len(self._known) >= CACHE_ENTRIES:
                 del self._known[next(iter(self._known))]
-            self._known[key] = known
+            self._known[asked] = known
         return known
 
     def classify_failure(self, stage: Stage, problem: failures.Problem) -> verdicts.Verdict:
@@ -129,125 +135,113 @@ class Classifier:
 
     def explain(self, reply: replies.Reply, context: Context) -> Explanation:
         """The verdict with everything that led to it."""
-        quotes_us = _quotes_us(reply, context)
-        question = _question(reply, context, vetoed=quotes_us)
-        folded = question.outer or question.folded
+        question = self._question(_asked(reply, context))
         answers = list(islice(self._answers(question), _MOST_SHADOWED))
-        both = [self._verdict(question, one, folded, quotes_us=quotes_us) for one in answers[:2]]
+        both = [self._verdict(question, one) for one in answers[:2]]
         verdict = both[0]
+        key = question.outer.folded.key
         start, end = verdict.evidence
         return Explanation(
             verdict,
-            folded.plain,
-            answers[0].rule.place if isinstance(answers[0], rules.Match) else "",
-            folded.plain[start:end],
-            tuple(answer for answer in answers[1:] if isinstance(answer, rules.Match)),
+            key,
+            answers[0].rule.place if isinstance(answers[0], ruleset.Match) else "",
+            key[start:end],
+            tuple(answer for answer in answers[1:] if isinstance(answer, ruleset.Match)),
             answers[1] if len(answers) > 1 else None,
             both[1] if len(both) > 1 else None,
         )
 
-    def _judge(self, reply: replies.Reply, context: Context, *, quotes_us: bool) -> verdicts.Verdict:
-        question = _question(reply, context, vetoed=quotes_us)
-        answer = next(self._answers(question))
-        return self._verdict(question, answer, question.outer or question.folded, quotes_us=quotes_us)
+    def _judge(self, asked: _Asked) -> verdicts.Verdict:
+        question = self._question(asked)
+        return self._verdict(question, next(self._answers(question)))
 
-    def _answers(self, question: _Question) -> Iterator[codes.Coded | rules.Match]:
+    def _question(self, asked: _Asked) -> _Question:
+        folded = folding.fold(asked.text, asked.code)
+        outer = self._rules.read(folded)
+        inner = nesting.unwrap(folded)
+        if inner is None:
+            return _Question(asked, outer, outer)
+        if nesting.speaks_of_sender(folded, inner.start):
+            return _Question(asked, outer, outer, of_sender=True)
+        return _Question(asked, self._rules.read(inner.folded), outer, inner.start)
+
+    def _answers(self, question: _Question) -> Iterator[codes.Coded | ruleset.Match]:
         """All that may be said, the best first; the last is always there."""
         if question.of_sender:
             yield _SENDER_VERIFY
-        for match in self._rules.matches(question.folded, question.stage, question.provider):
+        stage, provider = question.asked.stage, question.asked.provider
+        for match in question.text.matches(stage, provider):
             if _stands(match, question):
                 yield match
-        if question.outer is not None:  # the quotation says nothing in words: the words around it may
-            for match in self._rules.matches(question.outer, question.stage, question.provider):
+        if question.nested:  # the quotation says nothing in words: the words around it may
+            for match in question.outer.matches(stage, provider):
                 if _stands(match, question):
                     yield msgspec.structs.replace(
                         match, span=(match.span[0] - question.offset, match.span[1] - question.offset)
                     )
         coded = codes.from_enhanced(question.said)
-        if coded is not None and not (question.vetoed and coded.category in meanings.SUPPRESSING):
+        if coded is not None and not (question.asked.quotes_us and coded.category in meanings.SUPPRESSING):
             yield coded
         yield codes.from_basic(question.said)
 
-    def _verdict(
-        self,
-        question: _Question,
-        answer: codes.Coded | rules.Match,
-        outer: folding.Folded,
-        *,
-        quotes_us: bool,
-    ) -> verdicts.Verdict:
-        rule = answer.rule if isinstance(answer, rules.Match) else None
-        never = (rule is not None and rule.never) or self._rules.says_never(outer.key)
+    def _verdict(self, question: _Question, answer: codes.Coded | ruleset.Match) -> verdicts.Verdict:
+        rule = answer.rule if isinstance(answer, ruleset.Match) else None
+        never = (rule is not None and rule.never) or question.outer.says_never()
         category = _settled(answer, question, never=never)
         outcome, fault = meanings.MEANING[category]
         temporary = not question.said.permanent
         if temporary and not never and (outcome is Outcome.HARD or category.startswith("content.")):
             outcome = Outcome.SOFT  # no 4yz ends a message at its first reply
-        span = answer.span if isinstance(answer, rules.Match) else (0, 0)
-        presumable = category is Category.UNKNOWN_PERMANENT and _bare(question, quotes_us=quotes_us)
+        hint = hints.seconds(question.outer.folded.key) if outcome is Outcome.SOFT else 0
+        span = answer.span if isinstance(answer, ruleset.Match) else (0, 0)
+        presumable = category is Category.UNKNOWN_PERMANENT and _bare(question)
         return verdicts.Verdict(
             category,
             outcome,
             fault,
-            answer.rule.id if isinstance(answer, rules.Match) else answer.rule,
+            answer.rule.id if isinstance(answer, ruleset.Match) else answer.rule,
             confidence=rule.confidence if rule is not None else _confidence(answer),
-            claim=_claim(question.folded),
+            claim=_claim(question.text.folded),
             rule_version=rule.version if rule is not None else 1,
             evidence=(span[0] + question.offset, span[1] + question.offset) if span[0] != span[1] else (0, 0),
-            hint=(hints.seconds(outer.key) or (rule.hint if rule else 0)) if outcome is Outcome.SOFT else 0,
-            nested=question.nested or question.from_dsn,
-            quotes_us=quotes_us,
+            hint=hint or (rule.hint if rule is not None and outcome is Outcome.SOFT else 0),
+            nested=question.nested or question.asked.from_dsn,
+            quotes_us=question.asked.quotes_us,
             explicit=rule is not None and rule.explicit,
             never=never,
             presumable=presumable,
-            template=template.of_folded(outer) if category.startswith("unknown.") else "",
+            template=template.of_folded(question.outer.folded) if category.startswith("unknown.") else "",
         )
 
 
-def _quotes_us(reply: replies.Reply, context: Context) -> bool:
+def _asked(reply: replies.Reply, context: Context) -> _Asked:
+    text = folding.read(reply.raw)
     ours = (context.our_ip, context.our_host, context.mail_from, context.from_domain)
-    if not any(ours):
-        return False
-    text = reply.raw[: folding.LIMIT].decode("utf-8", "replace").lower()
-    return veto.quotes_any(text, ours, context.recipient)
-
-
-def _question(reply: replies.Reply, context: Context, *, vetoed: bool) -> _Question:
-    outer = folding.fold(reply)
-    question = _Question(
-        outer,
+    return _Asked(
+        template.masked(text, context.recipient),
+        reply.code,
         reply.stage,
         context.provider,
         context.smarthost,
-        vetoed,
-        nested=False,
-        from_dsn=context.from_dsn,
-    )
-    inner = nesting.unwrap(outer)
-    if inner is None:
-        return question
-    if nesting.speaks_of_sender(outer, inner.start):
-        return msgspec.structs.replace(question, of_sender=True)
-    return msgspec.structs.replace(
-        question, folded=inner.folded, nested=True, smarthost=False, offset=inner.start, outer=outer
+        context.from_dsn,
+        veto.quotes_any(text, ours, context.recipient),
     )
 
 
-def _stands(match: rules.Match, question: _Question) -> bool:
+def _stands(match: ruleset.Match, question: _Question) -> bool:
     """A recipient's verdict needs explicit words where we are quoted, and from our own relay."""
     suppressing = match.rule.category in meanings.SUPPRESSING
-    if suppressing and Stage.UNKNOWN < question.stage < Stage.RCPT and not question.nested:
+    if suppressing and Stage.UNKNOWN < question.asked.stage < Stage.RCPT and not question.nested:
         return False  # no recipient has been named yet
     if match.rule.explicit:
         return True
-    if question.vetoed and suppressing:
+    if question.asked.quotes_us and suppressing:
         return False
     return not (question.smarthost and match.rule.category.startswith("recipient."))
 
 
-def _settled(answer: codes.Coded | rules.Match, question: _Question, *, never: bool) -> verdicts.Category:
-    category = answer.rule.category if isinstance(answer, rules.Match) else answer.category
+def _settled(answer: codes.Coded | ruleset.Match, question: _Question, *, never: bool) -> verdicts.Category:
+    category = answer.rule.category if isinstance(answer, ruleset.Match) else answer.category
     if category is Category.RECIPIENT_UNKNOWN and not question.said.permanent and not never:
         return Category.RECIPIENT_UNKNOWN_TEMPFAIL
     if question.smarthost and category in {Category.DOMAIN_MISCONFIGURED, Category.SENDER_ADDRESS}:
@@ -262,15 +256,15 @@ def _logs_in(said: codes.Said) -> bool:
     return said.smarthost or said.stage is Stage.AUTH or said.code in {534, 535}
 
 
-def _confidence(answer: codes.Coded | rules.Match) -> verdicts.Confidence:
+def _confidence(answer: codes.Coded | ruleset.Match) -> verdicts.Confidence:
     return answer.confidence if isinstance(answer, codes.Coded) else answer.rule.confidence
 
 
-def _bare(question: _Question, *, quotes_us: bool) -> bool:
+def _bare(question: _Question) -> bool:
     """Whether it is this host's own no, and speaks of nothing."""
-    if question.nested or question.from_dsn or question.of_sender or quotes_us:
+    if question.nested or question.asked.from_dsn or question.of_sender or question.asked.quotes_us:
         return False
-    return silence.says_no_more(question.folded, question.said)
+    return silence.says_no_more(question.text.folded, question.said)
 
 
 def _claim(folded: folding.Folded) -> str:

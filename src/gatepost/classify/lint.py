@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterator
 
 from gatepost.classify import classifier as classifiers
-from gatepost.classify import folding, meanings, nesting, rules
+from gatepost.classify import meanings, rules, ruleset, template
 from gatepost.model import reply as replies
 
 Stage = replies.Stage
@@ -37,23 +37,23 @@ _PROBES = (
 )
 
 
-def problems(ruleset: rules.RuleSet, providers: frozenset[str]) -> list[str]:
+def problems(among: ruleset.RuleSet, providers: frozenset[str]) -> list[str]:
     """Everything that looks like a mistake. providers: the short names; all others are domains or ``host:port``."""
     found: list[str] = []
-    taken = _taken(ruleset)
-    for rule in ruleset.rules:
+    taken = _taken(among)
+    for rule in among.rules:
         said = [*_impossible(rule, providers), *_bare(rule)]
-        if shadow := _shadow(ruleset, rule):
+        if shadow := _shadow(among, rule):
             said.append(f"never wins: {shadow.id} ({shadow.place}) takes all its examples")
         if len(taken.get(rule.id, ())) > _MOST_CATEGORIES:
             said.append(f"is too broad: it takes examples of {', '.join(sorted(taken[rule.id]))}")
-        if probe := _harm(ruleset, rule):
+        if probe := _harm(among, rule):
             said.append(f"is dangerously broad: it takes {probe!r} for a dead address")
         found += [f"{rule.place}: rule {rule.id}: {problem}" for problem in said]
     return found
 
 
-def _impossible(rule: rules.Rule, providers: frozenset[str]) -> Iterator[str]:
+def _impossible(rule: ruleset.Rule, providers: frozenset[str]) -> Iterator[str]:
     if rule.provider and rule.provider not in providers and "." not in rule.provider:
         yield f"can never match: provider {rule.provider!r} is not one of {', '.join(sorted(providers))}, nor a domain"
     if rule.stages and rule.stages <= _WITHOUT:
@@ -68,8 +68,14 @@ def _impossible(rule: rules.Rule, providers: frozenset[str]) -> Iterator[str]:
     for pattern in rule.patterns:
         if "  " in pattern.source:
             yield f"pattern {pattern.source!r} can never match: texts have single spaces"
-        if "¤" in folding.key_of(pattern.source) and "¤" not in pattern.source:
-            yield f"pattern {pattern.source!r} can never match: addresses are blanked"
+        if any(_varies(literal) for piece in pattern.pieces for literal in piece.options):
+            yield f"pattern {pattern.source!r} can never match: addresses, IPs, ids and long numbers are replaced"
+
+
+def _varies(literal: str) -> bool:
+    for mark in (template.ADDRESS, template.IP, template.ID):
+        literal = literal.replace(mark, "")
+    return template.masked(literal) != literal
 
 
 def _can_be(code: str) -> bool:
@@ -78,7 +84,7 @@ def _can_be(code: str) -> bool:
     return known and all(part == "x" or (part.isdecimal() and len(part) <= 3) for part in parts[1:])
 
 
-def _bare(rule: rules.Rule) -> Iterator[str]:
+def _bare(rule: ruleset.Rule) -> Iterator[str]:
     """Codes without words are a provider's own language at best."""
     for pattern in rule.patterns:
         if not any(char.isalpha() for char in pattern.source):
@@ -101,47 +107,45 @@ def _of_one_maker(code: str) -> bool:
     return detail.isdecimal() and len(detail) == 3
 
 
-def _shadow(ruleset: rules.RuleSet, rule: rules.Rule) -> rules.Rule | None:
+def _shadow(among: ruleset.RuleSet, rule: ruleset.Rule) -> ruleset.Rule | None:
     """The earlier rule, if at every stage of the rule one of its own layer takes each of its examples.
 
     A rule of a layer above may well stand before all that a lower one says: that is what it is for.
     """
     shadow = None
     for text, stage in itertools.product(rule.examples, sorted(rule.stages) or _WITH_REPLIES):
-        first = _first(ruleset, text, stage, rule.provider)
+        first = _first(among, text, stage, rule.provider)
         if first is None or first.id == rule.id or first.layer > rule.layer:
             return None
         shadow = shadow or first
     return shadow
 
 
-def _first(ruleset: rules.RuleSet, text: str, stage: Stage, provider: str) -> rules.Rule | None:
-    outer = folding.fold(rules.read_reply(text, stage))
-    inner = nesting.unwrap(outer)
-    match = next(ruleset.matches(inner.folded if inner is not None else outer, stage, provider), None)
+def _first(among: ruleset.RuleSet, text: str, stage: Stage, provider: str) -> ruleset.Rule | None:
+    match = next(among.read(rules.fold(text)).matches(stage, provider), None)
     return match.rule if match is not None else None
 
 
-def _taken(ruleset: rules.RuleSet) -> dict[str, set[str]]:
+def _taken(among: ruleset.RuleSet) -> dict[str, set[str]]:
     """Which categories' examples each rule takes from another one."""
     found: dict[str, set[str]] = {}
-    for provider in sorted({rule.provider for rule in ruleset.rules}):
-        for rule in ruleset.rules:
+    for provider in sorted({rule.provider for rule in among.rules}):
+        for rule in among.rules:
             if rule.provider not in ("", provider):
                 continue
             stage = min(rule.stages, default=Stage.RCPT)
             for text in rule.examples:
-                first = _first(ruleset, text, stage, provider)
+                first = _first(among, text, stage, provider)
                 if first is not None and first.category != rule.category:
                     found.setdefault(first.id, set()).add(rule.category.value)
     return found
 
 
-def _harm(ruleset: rules.RuleSet, rule: rules.Rule) -> str | None:
+def _harm(among: ruleset.RuleSet, rule: ruleset.Rule) -> str | None:
     """A neutral reply out of which the rule would read a dead address."""
     if rule.category not in meanings.SUPPRESSING:
         return None
-    judge = classifiers.Classifier(ruleset)
+    judge = classifiers.Classifier(among)
     context = classifiers.Context(provider=rule.provider)
     for text, stage in itertools.product(_PROBES, rule.stages or (Stage.RCPT, Stage.DOT)):
         if judge.classify(rules.read_reply(text, stage), context).rule == rule.id:

@@ -1,6 +1,6 @@
 """A reply that quotes another server's: where the quoted one starts, and what it is.
 
-Guarantees: linear; a quotation is recognised only by a phrase that introduces one ("said: 550 …"), never by a number in
+Guarantees: linear (only the last phrases are looked at); a quotation is recognised only by a phrase that introduces one ("said: 550 …"), never by a number in
 the text. Not here: which of the two counts (``classifier``).
 """
 
@@ -16,8 +16,21 @@ _QUOTE = re.compile(
     r"|\b(?:remote|upstream|destination)[a-z ]{0,30}(?:error|failure|response): ?)"
     r"[\"'<\[(]{0,2}(?P<code>[45][0-9][0-9])[ \-](?P<enhanced>[45]\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9.]))?"
 )
-# Each way to introduce a quotation has one of these words; most replies have none.
-_WORDS = ("said", "like our", "respon", "returned", "replied", "smtp;", "error", "failure")
+# What each of them begins with; most replies have none.
+_WORDS = (
+    "said",
+    "did not like our",
+    "respon",
+    "returned",
+    "replied",
+    "smtp;",
+    "error from",
+    "remote",
+    "upstream",
+    "destination",
+)
+_BEGINS = re.compile("|".join(_WORDS))
+_MOST_TRIED = 16  # from the end: the innermost quotation is the last one
 _OF_SENDER = re.compile(
     r"\bsender (?:address )?(?:rejected|verif|callout|callback|check|unknown|invalid)|\bcall(?:out|back) "
     r"|\bverif\w{0,8} (?:the )?(?:sender|return.path|mail from)|\breturn.path\b|\bmail from\b"
@@ -40,14 +53,17 @@ def unwrap(outer: folding.Folded) -> Nested | None:
     """The innermost quoted reply, or None where nothing is quoted."""
     if not any(word in outer.key for word in _WORDS):
         return None
-    last = None
-    for found in _QUOTE.finditer(outer.key):
-        last = found
-    if last is None:
-        return None
+    for begin in reversed([*_BEGINS.finditer(outer.key)][-_MOST_TRIED:]):
+        if last := _QUOTE.match(outer.key, begin.start()):
+            return _quoted(outer, last)
+    return None
+
+
+def _quoted(outer: folding.Folded, last: re.Match[str]) -> Nested:
     start = last.end()
-    while start < len(outer.plain) and outer.plain[start] == " ":
+    if outer.key.startswith(" ", start):
         start += 1
-    plain = outer.plain[start:]
-    enhanced = last["enhanced"] or folding.find_enhanced(plain)
-    return Nested(folding.Folded(int(last["code"]), enhanced, plain, outer.key[start:]), start)
+    key = outer.key[start:]
+    return Nested(
+        folding.Folded(int(last["code"]), last["enhanced"] or folding.find_enhanced(key), key), start
+    )

@@ -7,7 +7,7 @@ Source: taxonomy, ``recipient.presumed_dead``.
 
 import re
 
-from gatepost.classify import codes, folding
+from gatepost.classify import codes, folding, template
 from gatepost.model import reply as replies
 
 _CODES = frozenset({550, 551, 553})
@@ -28,5 +28,7 @@ def says_no_more(folded: folding.Folded, said: codes.Said) -> bool:
         return False
     if not _ENHANCED.fullmatch(folded.enhanced):
         return False
-    words = folded.key.replace("¤", "")
+    words = folded.key.replace(template.ADDRESS, "").replace(
+        template.ID, ""
+    )  # but an IP is a word about somebody
     return words.isascii() and _OTHERS.search(words) is None

@@ -1,7 +1,9 @@
-"""A reply with its addresses, IPs, ids, dates and numbers replaced: near-copies share one template.
+"""What varies from one reply to its near-copies: addresses, IPs, ids, dates and long numbers, each replaced by a mark.
 
-Guarantees: linear, bounded, idempotent enough to group by; codes and short marks of a provider (``tss04``, ``s3140``)
-stay, because they tell replies apart. Not here: what a template is counted for.
+Replies that are the same after ``masked`` are one *template* to the classifier: rules are matched against that text and
+see nothing else, so replies of one template cannot get different verdicts. What rules and hints read stays: codes, short
+numbers, marks of a provider (``tss04``, ``s3140``), hosts. ``of`` is coarser: the grouping that people see.
+Guarantees: linear and bounded. Not here: what a template is counted for.
 """
 
 import re
@@ -9,25 +11,63 @@ import re
 from gatepost.classify import folding
 from gatepost.model import reply as replies
 
+ADDRESS = "¤"
+IP = "¬"
+ID = "¦"
+_MARKS = re.compile(f"[{ADDRESS}{IP}{ID}]")
+
+_ATOM = r"[^\s<>\"'()\[\]:;,@]"
+_NOT_AFTER_ATOM = rf"(?<!{_ATOM})"
+# Starts only at a token's start and is bounded: linear on hostile text.
+_ADDRESS = re.compile(rf'{_NOT_AFTER_ATOM}(?:{_ATOM}{{1,64}}+|"[^"@]{{1,64}}+")@{_ATOM}{{1,255}}')
+# All of them begin with a digit, so that nothing else has to be looked at. The letters in front of an id's first digit
+# stay: it takes few replies until all of them are known.
+_VARYING = re.compile(
+    r"[0-9](?<![0-9].)(?:"
+    r"((?<![.a-z].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?![0-9.])|[0-9a-f]{3}(?::[0-9a-f]{0,4}){2,7})"  # an IP, of IPv6 a global one
+    r"|(?=(?:[a-z_-]{0,20}[0-9]){3})[0-9a-z_-]{7,}(?:[.:][0-9]{1,9}){0,4}z?"  # an id, a date, a time
+    r")"
+)
+
 _PARTS = re.compile(
     r"(?P<url>https?://[^\s<>]{1,1000})"
-    r"|(?P<address>¤{3,})"
-    r"|(?P<ip>(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9.])|(?<![0-9a-f:])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){3,7}(?![0-9a-f:]))"
-    r"|(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}(?:t[0-9:.]{5,15}z?)?|[0-9]{2}:[0-9]{2}:[0-9]{2})"
+    rf"|(?P<address>{ADDRESS})|(?P<ip>{IP})"
+    r"|(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2}:[0-9]{2})"
     r"|(?P<host>(?<![a-z0-9._-])[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){1,10}\.[a-z]{2,24}(?![a-z0-9_-]))"
-    r"|(?P<id>(?<![a-z0-9])(?=[a-z0-9_.-]{0,8}[0-9])[a-z0-9_.-]{9,200})"
-    r"|(?P<number>[0-9]{3,}|(?<![a-z0-9._])[0-9]{1,2}(?![a-z0-9._]))"
+    rf"|(?P<id>[a-z]{{0,20}}{ID}|(?<![a-z0-9])(?=[a-z0-9_.-]{{0,8}}[0-9])[a-z0-9_.-]{{9,200}})"
+    r"|(?P<number>(?<![a-z0-9])[0-9]{3,}|(?<![a-z0-9._])[0-9]{1,2}(?![a-z0-9._]))"
 )
 
 
+def masked(text: str, recipient: str = "") -> str:
+    """The lower-cased text with a mark for each thing that varies. recipient: an address that is cheaper to find."""
+    if not text.isascii():
+        text = _MARKS.sub(" ", text)  # the reply's own, none of ours
+    if "@" in text:
+        if recipient:
+            text = text.replace(recipient.lower(), ADDRESS)
+        if "@" in text:
+            text = _ADDRESS.sub(ADDRESS, text)
+    return _VARYING.sub(_mark, text)
+
+
+def _mark(found: re.Match[str]) -> str:
+    return IP if found[1] else ID
+
+
+def folded(reply: replies.Reply) -> folding.Folded:
+    """The reply as rules see it."""
+    return folding.fold(masked(folding.read(reply.raw)), reply.code)
+
+
 def of(reply: replies.Reply) -> str:
-    """The reply's template: code, enhanced code and the folded text with what varies replaced."""
-    return of_folded(folding.fold(reply))
+    """The reply's template as people see it: code, enhanced code and the folded text with a word for what varies."""
+    return of_folded(folded(reply))
 
 
-def of_folded(folded: folding.Folded) -> str:
+def of_folded(text: folding.Folded) -> str:
     """The template of a reply that is folded already."""
-    return f"{folded.code} {folded.enhanced or '-'} {of_text(folded.key)}"
+    return f"{text.code} {text.enhanced or '-'} {of_text(text.key)}"
 
 
 def of_text(key: str) -> str:

@@ -12,17 +12,23 @@ _POLITE = re.compile(
     r"\b(?:relay|helo|ehlo|client|remote)=\S{1,300}"
     r"|\b(?:hi|hello|hallo|dear|greetings|welcome|nice to meet you|pleased to meet you),? [\[(<]?[^\s,\])>]{1,300}"
 )
+# Without one of these there is nothing to leave out.
+_OF_URLS = ("://", "www.")
+_OF_POLITE = ("=", "hi ", "hi,", "hello", "hallo", "dear", "greetings", "welcome", "meet you")
 _WORD = "abcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 def quotes_any(text: str, ours: Iterable[str], recipient: str) -> bool:
     """Whether the lower-cased text names one of ours where it means something."""
-    names = [name.lower() for name in ours if name]
-    if not any(name in text for name in names):
+    names = [name.lower() for name in ours if name and name.lower() in text]
+    if not names:
         return False
     if recipient:
         text = text.replace(recipient.lower(), " ")
-    text = _POLITE.sub(" ", _URL.sub(" ", text))
+    if any(part in text for part in _OF_URLS):
+        text = _URL.sub(" ", text)
+    if any(part in text for part in _OF_POLITE):
+        text = _POLITE.sub(" ", text)
     return any(_stands_in(name, text) for name in names)
 
 

@@ -102,7 +102,7 @@ def explain(  # noqa: PLR0913 - one parameter per option of the command
 
 def explained(asked: "judging.Asked", judge: "judging.Judge") -> Explained:
     """The explanation of one reply. Raises BadInput for an unknown stage."""
-    from gatepost.classify import rules
+    from gatepost.classify import ruleset
     from gatepost.cli import judging
 
     reply = judging.reply_of(asked.reply, judging.stage_of(asked.stage))
@@ -126,7 +126,11 @@ def explained(asked: "judging.Asked", judge: "judging.Judge") -> Explained:
         never=verdict.never,
         hint=verdict.hint or None,
         next_try=(due - judge.now_ms) // 1000 if due else None,
-        next_best=best.rule.id if isinstance(best, rules.Match) else best.rule if best is not None else None,
+        next_best=best.rule.id
+        if isinstance(best, ruleset.Match)
+        else best.rule
+        if best is not None
+        else None,
         next_category=other.category.value if other is not None else None,
         next_outcome=other.outcome.word if other is not None else None,
         shadowed=_shadowed(why),

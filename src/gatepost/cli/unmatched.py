@@ -10,7 +10,7 @@ from collections import Counter
 import msgspec
 
 from gatepost import errors
-from gatepost.classify import folding, patterns, rules, template
+from gatepost.classify import patterns, rules, template
 from gatepost.cli import show
 from gatepost.model import event as events
 from gatepost.model import reply as replies
@@ -24,8 +24,9 @@ MOST = 10_000
 _SAMPLES = 20
 _LONGEST = 60
 _SPLIT = re.compile(r"<[a-z]+>|[()*]")
-_ADDRESS = re.compile("¤+")
-_IP = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9.])")
+_SHOWN = str.maketrans(
+    {template.ADDRESS: "user@example.org", template.IP: "192.0.2.1", template.ID: "20261125"}
+)
 
 
 class Group(msgspec.Struct):
@@ -99,8 +100,10 @@ def shape(number: int, group: Group) -> Shape:
 def draft(group: Group) -> str:
     """A rule file for the group. Raises BadInput where its replies have no words in common."""
     words = _words(group)
-    first = folding.fold(group.samples[0])
-    example = _IP.sub("192.0.2.1", _without_addresses(first))
+    first = template.folded(group.samples[0])
+    example = " ".join(
+        part for part in (str(first.code), first.enhanced, first.key.translate(_SHOWN)) if part
+    )
     [provider, *more] = group.providers
     named = not more and provider and provider == provider.lower()
     slug = "_".join(re.findall(r"[a-z0-9]+", words)[:4]) or "draft"
@@ -123,14 +126,14 @@ def draft(group: Group) -> str:
 
 def _words(group: Group) -> str:
     """The longest words that all samples have."""
-    keys = [folding.fold(sample).key for sample in group.samples]
+    keys = [template.folded(sample).key for sample in group.samples]
     pieces = [_whole(piece) for piece in _SPLIT.split(template.of_text(keys[0]))]
     for words in sorted(pieces, key=len, reverse=True):
         try:
             pattern = patterns.parse(words)
         except ValueError:
             break
-        if any(char.isalpha() for char in words) and all(pattern.regex.search(key) for key in keys):
+        if any(char.isalpha() for char in words) and all(pattern.search(key) for key in keys):
             return words
     raise errors.BadInput(
         "--draft", f"no rule can be drafted: the replies {group.template} have no words in common"
@@ -141,16 +144,6 @@ def _whole(piece: str) -> str:
     """Not too long, and cut between words."""
     text = piece.strip(" ,.;:-\"'[]{}<>")
     return text if len(text) <= _LONGEST else text[:_LONGEST].rpartition(" ")[0] or text[:_LONGEST]
-
-
-def _without_addresses(folded: folding.Folded) -> str:
-    """The reply as an example is written: codes in front, and nobody's address."""
-    text, at = "", 0
-    for found in _ADDRESS.finditer(folded.key):
-        text += f"{folded.plain[at : found.start()]}user@example.org"
-        at = found.end()
-    text += folded.plain[at:]
-    return " ".join(part for part in (str(folded.code), folded.enhanced, text) if part)
 
 
 def _quoted(value: str | list[str]) -> str:

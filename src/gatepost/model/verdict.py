@@ -111,7 +111,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 
     claim: what the server said, as code class and enhanced class: ``5/5.7``, ``4/-``.
     rule, rule_version: which rule named the category; ``codes.rcpt`` and the like for codes and stage.
-    evidence: the (start, end) span of the matched text in ``Reply.raw`` folded to one line, or (0, 0).
+    evidence: the (start, end) span of the matched text in the reply as rules see it (``classify.template.folded``), or (0, 0).
     hint: seconds to wait that the text itself names, or 0.
     nested: the reply quotes another server's; it never acts on a lane, Source or sender domain.
     quotes_us: our own IP, host name, MAIL FROM or From domain stands in it (the veto applied where it mattered).

@@ -122,7 +122,7 @@ def _calls(text: str, size: int) -> int:
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_twice_the_text_is_at_most_twice_the_work(text: str) -> None:
     long = "550 " + text * 2000
-    assert _calls(long, 1000) <= 2 * _calls(long, 500) + 100
+    assert _calls(long, folding.LIMIT) <= 2 * _calls(long, folding.LIMIT // 2) + 100
     assert _calls(long, 100_000) <= _calls(long, folding.LIMIT) + 10
 
 
@@ -139,4 +139,4 @@ def test_time_is_linear_on_hostile_text(text: str) -> None:
         return best
 
     # Linear is 4, quadratic 16; on a busy machine one comparison of several has to be clean.
-    assert any(took(1000) <= took(250) * 8 + 0.0001 for _ in range(5))
+    assert any(took(folding.LIMIT) <= took(folding.LIMIT // 4) * 8 + 0.0001 for _ in range(5))

@@ -22,7 +22,7 @@ Outcome = verdicts.Outcome
 Problem = failures.Problem
 Stage = replies.Stage
 
-# At most 5 kB each (a text of 1024 characters at 4 bytes): 10 MB whatever is sent, and far more templates than a day brings.
+# At most 4 kB each (a text of 768 characters at 4 bytes): 8 MB whatever is sent, and far more templates than a day brings.
 CACHE_ENTRIES = 2048
 _MOST_SHADOWED = 20
 

@@ -6,7 +6,6 @@ patterns whose literals are all there, in order of precedence: only these are fo
 Guarantees: a RuleSet is immutable. Not here: where rules come from (``rules``), what wins over what else (``classifier``).
 """
 
-import itertools
 from collections.abc import Iterator
 
 import ahocorasick_rs
@@ -169,8 +168,9 @@ def _each(bits: int) -> Iterator[int]:
 
 def codes_of(folded: folding.Folded) -> frozenset[str]:
     """The reply's codes in every way in which a rule may name them: ``550``, ``5xx``, ``5.7.26``, ``x.7.26``."""
-    code = (str(folded.code), f"{folded.code // 100}xx")
+    code, kind = str(folded.code), f"{folded.code // 100}xx"
     if not folded.enhanced:
-        return frozenset(code)
-    ways = itertools.product(*((part, "x") for part in folded.enhanced.split(".")))
-    return frozenset((*code, *map(".".join, ways)))
+        return frozenset((code, kind))
+    a, b, c = folded.enhanced.split(".")
+    with_x = (f"x.{b}.{c}", f"{a}.x.{c}", f"{a}.{b}.x", f"x.x.{c}", f"x.{b}.x", f"{a}.x.x", "x.x.x")
+    return frozenset((code, kind, folded.enhanced, *with_x))

@@ -1,6 +1,6 @@
 """Whether a no at RCPT that no rule knew says nothing but no, so that history may tell what it means.
 
-Guarantees: False wherever the reply may speak of the sender, the host, a policy or a page to read; a text in letters
+Guarantees: False wherever the reply is long or may speak of the sender, the host, a policy or a page to read; a text in letters
 that the words below are not written in is not judged. Not here: the history (``gatepost.policy.presume``).
 Source: taxonomy, ``recipient.presumed_dead``.
 """
@@ -10,6 +10,7 @@ import re
 from gatepost.classify import codes, folding, template
 from gatepost.model import reply as replies
 
+_LONGEST = 200  # who writes more than two lines says more than no
 _CODES = frozenset({550, 551, 553})
 # Nothing said, or something about the address or the mailbox (RFC 3463 §3.2, 3.3).
 _ENHANCED = re.compile(r"(?:5\.0\.0|[45]\.[12]\.[0-9]{1,3})?")
@@ -27,6 +28,8 @@ def says_no_more(folded: folding.Folded, said: codes.Said) -> bool:
     if said.stage is not replies.Stage.RCPT or said.smarthost or said.code not in _CODES:
         return False
     if not _ENHANCED.fullmatch(folded.enhanced):
+        return False
+    if len(folded.key) > _LONGEST:
         return False
     words = folded.key.replace(template.ADDRESS, "").replace(
         template.ID, ""

@@ -23,19 +23,21 @@ _ADDRESS = re.compile(rf'{_NOT_AFTER_ATOM}(?:{_ATOM}{{1,64}}+|"[^"@]{{1,64}}+")@
 # All of them begin with a digit, so that nothing else has to be looked at. The letters in front of an id's first digit
 # stay: it takes few replies until all of them are known.
 _VARYING = re.compile(
-    r"[0-9](?<![0-9].)(?:"
+    r"[0-9](?<![0-9].)(?=[0-9a-z_.:-]{6})(?:"  # codes and short numbers are done with here
     r"((?<![.a-z].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?![0-9.])|[0-9a-f]{3}(?::[0-9a-f]{0,4}){2,7})"  # an IP, of IPv6 a global one
     r"|(?=(?:[a-z_-]{0,20}[0-9]){3})[0-9a-z_-]{7,}(?:[.:][0-9]{1,9}){0,4}z?"  # an id, a date, a time
     r")"
 )
 
+_LONGEST = 200  # what people are shown, and the store keeps: replies do not differ behind it
 _PARTS = re.compile(
-    r"(?P<url>https?://[^\s<>]{1,1000})"
-    rf"|(?P<address>{ADDRESS})|(?P<ip>{IP})"
+    rf"(?P<address>{ADDRESS})|(?P<ip>{IP})|(?<![a-z0-9])(?:"
+    r"(?P<url>https?://[^\s<>]{1,1000}+)"
     r"|(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2}:[0-9]{2})"
-    r"|(?P<host>(?<![a-z0-9._-])[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){1,10}\.[a-z]{2,24}(?![a-z0-9_-]))"
-    rf"|(?P<id>[a-z]{{0,20}}{ID}|(?<![a-z0-9])(?=[a-z0-9_.-]{{0,8}}[0-9])[a-z0-9_.-]{{9,200}})"
-    r"|(?P<number>(?<![a-z0-9])[0-9]{3,}|(?<![a-z0-9._])[0-9]{1,2}(?![a-z0-9._]))"
+    r"|(?P<host>(?<![._-])[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){1,10}\.[a-z]{2,24}(?![a-z0-9_-]))"
+    rf"|(?P<id>[a-z0-9]{{0,20}}{ID}|(?=[a-z0-9_.-]{{0,8}}[0-9])[a-z0-9_.-]{{9,200}})"
+    r"|(?P<number>[0-9]{3,}|(?<![._])[0-9]{1,2}(?![a-z0-9._]))"
+    r")"
 )
 
 
@@ -72,7 +74,7 @@ def of_folded(text: folding.Folded) -> str:
 
 def of_text(key: str) -> str:
     """The template of a folded text."""
-    return _PARTS.sub(_name, key)
+    return _PARTS.sub(_name, key[:_LONGEST])
 
 
 def _name(found: re.Match[str]) -> str:

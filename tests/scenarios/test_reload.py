@@ -13,6 +13,7 @@ from tests.scenarios import gateway as gateways
 from tests.scenarios import receiver as receivers
 
 from gatepost import config
+from gatepost.model import event as events
 
 pytestmark = pytest.mark.slow
 MESSAGE = b"From: News <news@shop.test>\r\nSubject: hello\r\n\r\nGood morning\r\n"
@@ -34,8 +35,9 @@ key = "{key}"
 class Office(gateways.Gateway):
     """A gateway with STARTTLS, with TLS from the first byte, and with HTTPS."""
 
-    def __init__(self, path: Path, sink: int) -> None:
-        super().__init__(path, sink)
+    def __init__(self, path: Path, sink: receivers.Receiver) -> None:
+        super().__init__(path, sink.port)
+        self.sink_says = sink.says
         self.starttls, self.implicit = gateways.free_ports(2)
         self.cert, self.private = outsiders.certificate(path / "tls", "localhost")
         more = _TLS.format(starttls=self.starttls, implicit=self.implicit, cert=self.cert, key=self.private)
@@ -91,7 +93,7 @@ class Office(gateways.Gateway):
 @pytest.fixture
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
     async with receivers.Receiver() as sink:
-        found = Office(tmp_path, sink.port)
+        found = Office(tmp_path, sink)
         await found.init()
         await found.start()
         try:
@@ -213,3 +215,34 @@ async def test_the_operators_rules_are_taken_and_broken_ones_are_refused_with_th
         os.kill(pid, signal.SIGKILL)
     await office.wait_ready()  # with the rules that were good, not with the broken file
     assert (await gateways.submit(office.open, MESSAGE, ["ann@rcpt.test"]))[-1].startswith(b"250")
+
+
+_GONE = b"""[[rule]]
+id = "own.gone"
+version = 7
+category = "recipient.disabled"
+explicit = true
+match = ["purple elephant"]
+examples = ["550 purple elephant"]
+"""
+
+
+async def test_after_a_reload_a_reply_is_judged_by_the_operators_own_rule_and_the_suppression_tells_its_version(
+    office: Office,
+) -> None:
+    office.sink_says |= {"ann@rcpt.test": b"550 A purple elephant", "bo@rcpt.test": b"550 A purple elephant"}
+    await gateways.submit(office.open, MESSAGE, ["ann@rcpt.test"])
+    await office.wait_open()
+    (office.path / "rules").mkdir()
+    (office.path / "rules" / "own.toml").write_bytes(_GONE)
+    await office.reload("new settings")
+    await gateways.submit(office.open, MESSAGE, ["bo@rcpt.test"])
+    await office.wait_open()
+    bounced = [one for one in await office.events() if one.state is events.State.BOUNCED]
+    assert [(one.category, one.rule, one.rule_version) for one in bounced] == [
+        ("unknown.permanent", "codes.rcpt", 1),
+        ("recipient.disabled", "own.gone", 7),
+    ]
+    async with office.store() as store:
+        entries = {entry.target: entry for _, entry in await store.suppressions((), 0, 10)}
+    assert (entries["bo@rcpt.test"].rule, entries["bo@rcpt.test"].rule_version) == ("own.gone", 7)

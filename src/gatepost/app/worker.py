@@ -42,6 +42,7 @@ class Worker:
         self.orders = orders
         self.settings = orders.settings
         self.own_rules = orders.rules
+        self.classifier = compose.build_classifier(orders.rules)
         self.store = store
         self.clock = clocks.SystemClock()
         self.log = logs.get("worker")
@@ -85,7 +86,7 @@ class Worker:
         )
         return parts.Parts(
             store=self.store,
-            classifier=compose.build_classifier(self.own_rules),
+            classifier=self.classifier,
             decide=compose.build_decide(settings.policy),
             router=self.router,
             opener=opener.Opener(self.resolver, rules, settings.delivery, self.clock, settings.hostname),
@@ -96,6 +97,12 @@ class Worker:
             node=self.node,
             assignment=self.orders.assignment,
         )
+
+    async def take_rules(self, rules: dict[str, bytes]) -> None:
+        """Judge by these own rules in the next delivery parts. They load in a thread: the loop waits for none of it."""
+        if rules != self.own_rules:
+            self.classifier = await asyncio.to_thread(compose.build_classifier, rules)
+            self.own_rules = rules
 
     def sources_get(self, number: int) -> directories.Source | None:
         """The Source with that number."""
@@ -308,7 +315,8 @@ async def _obey(
                 worker.stopping.set()
             case link.Reload():
                 logs.configure(order.settings.log.level, json=order.settings.log.json)
-                worker.settings, worker.own_rules = order.settings, order.rules
+                await worker.take_rules(order.rules)
+                worker.settings = order.settings
                 worker.router = route.Router(worker.resolver, order.settings.route, order.settings.delivery)
                 deliverer.take(worker.delivery_parts(whisper.tell))
                 try:

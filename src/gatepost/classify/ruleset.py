@@ -17,7 +17,8 @@ from gatepost.model import reply as replies
 from gatepost.model import verdict as verdicts
 
 _NEEDS = 3
-_ALL = -1
+# As fast as the others on texts of this length, and made in two thirds of the time.
+_KIND = ahocorasick_rs.Implementation.NoncontiguousNFA
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -85,7 +86,9 @@ class RuleSet:
             else:
                 for code in rules[self.owners[number]].enhanced:
                     self.by_code[code] = self.by_code.get(code, 0) | 1 << number
-        self._literals = ahocorasick_rs.AhoCorasick(list(self.needing)) if self.needing else None
+        self._literals = (
+            ahocorasick_rs.AhoCorasick(list(self.needing), implementation=_KIND) if self.needing else None
+        )
 
     def read(self, folded: folding.Folded) -> "Reading":
         """The text, as these rules see it."""

@@ -103,6 +103,7 @@ class Deliverer:
     def take(self, parts: delivery_parts.Parts) -> None:
         """Work with these from now on; attempts under way keep the old ones."""
         self._p = parts
+        self._judge = judge.Judge(parts.classifier, parts.clock.now_ms, parts.node)
         self._plans.clear()
         for at in self._desks.take(parts.settings, parts.source):
             self._mark(at.lane.number)

@@ -242,3 +242,8 @@ def test_any_bytes_give_a_verdict(raw: bytes, code: int, stage: replies.Stage, r
 def test_a_sender_of_ours_that_was_suspended_is_not_the_recipient() -> None:
     assert judge("550 Your email service is suspended").outcome is not verdicts.Outcome.HARD
     assert judge("550 5.7.1 Your domain has no MX record: not found").outcome is not verdicts.Outcome.HARD
+
+
+def test_an_ip_is_an_ip_to_the_rules_whichever_it_is() -> None:
+    assert judge("550 Address 198.51.100.7 is unknown").outcome is not verdicts.Outcome.HARD
+    assert judge("550 Address [198.51.100.7] does not exist").outcome is not verdicts.Outcome.HARD

@@ -7,8 +7,6 @@ amounts of time are looked at. Not here: whether the hint is followed (``gatepos
 import re
 from itertools import islice
 
-from gatepost.classify import template
-
 # A hint beyond a day is no better than our own schedule, and a typing error would park a message.
 LONGEST_S = 86_400
 
@@ -19,7 +17,7 @@ _AMOUNT = re.compile(
 )
 _WAITING = re.compile(
     r"\b(?:try|tries|retry|retries|retried|retrying|wait|again|back|later|resend|delayed|deferred|blocked|limited"
-    rf"|greylist\w{{0,4}}|graylist\w{{0,4}})\b[^.0-9{template.IP}{template.ID}]{{0,60}}$"
+    r"|greylist\w{0,4}|graylist\w{0,4})\b[^.0-9]{0,60}$"
 )
 _REACH = 75  # the longest of what _WAITING matches
 _MOST_AMOUNTS = 4

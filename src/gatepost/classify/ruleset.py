@@ -109,6 +109,9 @@ class RuleSet:
         return sum(1 << bit for bit, rule in enumerate(self.owners) if self.rules[rule].provider == provider)
 
     def _need(self, bit: int, needed: list[frozenset[str]]) -> None:
+        for literals in needed[_NEEDS:]:  # looked for all the same: a pattern is followed by what was found
+            for literal in literals:
+                self.needing.setdefault(literal, (0, 0, 0))
         for place in range(_NEEDS):
             if place >= len(needed):
                 self.nothing_needed[place] |= bit

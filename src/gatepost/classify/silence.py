@@ -31,7 +31,5 @@ def says_no_more(folded: folding.Folded, said: codes.Said) -> bool:
         return False
     if len(folded.key) > _LONGEST:
         return False
-    words = folded.key.replace(template.ADDRESS, "").replace(
-        template.ID, ""
-    )  # but an IP is a word about somebody
+    words = folded.key.replace(template.ADDRESS, "")
     return words.isascii() and _OTHERS.search(words) is None

@@ -1,4 +1,4 @@
-"""What varies from one reply to its near-copies: addresses, IPs, ids, dates and long numbers, each replaced by a mark.
+"""What varies from one reply to its near-copies: addresses, IPs, ids, dates and long numbers, each replaced by one and the same thing.
 
 Replies that are the same after ``masked`` are one *template* to the classifier: rules are matched against that text and
 see nothing else, so replies of one template cannot get different verdicts. What rules and hints read stays: codes, short
@@ -12,9 +12,8 @@ from gatepost.classify import folding
 from gatepost.model import reply as replies
 
 ADDRESS = "¤"
-IP = "¬"
-ID = "¦"
-_MARKS = re.compile(f"[{ADDRESS}{IP}{ID}]")
+IP = "192.0.2.1"  # so that a rule's "address (1|2|3)*" still means an IP
+ID = "10000000"
 
 _ATOM = r"[^\s<>\"'()\[\]:;,@]"
 _NOT_AFTER_ATOM = rf"(?<!{_ATOM})"
@@ -31,8 +30,8 @@ _VARYING = re.compile(
 
 _LONGEST = 200  # what people are shown, and the store keeps: replies do not differ behind it
 _PARTS = re.compile(
-    rf"(?P<address>{ADDRESS})|(?P<ip>{IP})|(?<![a-z0-9])(?:"
-    r"(?P<url>https?://[^\s<>]{1,1000}+)"
+    rf"(?P<address>{ADDRESS})|(?<![a-z0-9])(?:(?P<ip>{re.escape(IP)}(?![0-9.]))"
+    r"|(?P<url>https?://[^\s<>]{1,1000}+)"
     r"|(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2}:[0-9]{2})"
     r"|(?P<host>(?<![._-])[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){1,10}\.[a-z]{2,24}(?![a-z0-9_-]))"
     rf"|(?P<id>[a-z0-9]{{0,20}}{ID}|(?=[a-z0-9_.-]{{0,8}}[0-9])[a-z0-9_.-]{{9,200}})"
@@ -42,9 +41,9 @@ _PARTS = re.compile(
 
 
 def masked(text: str, recipient: str = "") -> str:
-    """The lower-cased text with a mark for each thing that varies. recipient: an address that is cheaper to find."""
-    if not text.isascii():
-        text = _MARKS.sub(" ", text)  # the reply's own, none of ours
+    """The lower-cased text with the same thing for each one of a kind that varies. recipient: an address that is cheaper to find."""
+    if ADDRESS in text:
+        text = text.replace(ADDRESS, " ")  # the reply's own, none of ours
     if "@" in text:
         if recipient:
             text = text.replace(recipient.lower(), ADDRESS)

@@ -24,9 +24,6 @@ MOST = 10_000
 _SAMPLES = 20
 _LONGEST = 60
 _SPLIT = re.compile(r"<[a-z]+>|[()*]")
-_SHOWN = str.maketrans(
-    {template.ADDRESS: "user@example.org", template.IP: "192.0.2.1", template.ID: "20261125"}
-)
 
 
 class Group(msgspec.Struct):
@@ -102,7 +99,9 @@ def draft(group: Group) -> str:
     words = _words(group)
     first = template.folded(group.samples[0])
     example = " ".join(
-        part for part in (str(first.code), first.enhanced, first.key.translate(_SHOWN)) if part
+        part
+        for part in (str(first.code), first.enhanced, first.key.replace(template.ADDRESS, "user@example.org"))
+        if part
     )
     [provider, *more] = group.providers
     named = not more and provider and provider == provider.lower()

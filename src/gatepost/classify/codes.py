@@ -77,11 +77,24 @@ _ENHANCED: dict[str, tuple[Category, frozenset[Stage]]] = {
     "7.28": (Category.RATE_LIMITED, _ANY),
 }
 
+# Of a 4yz these speak of the receiving system (RFC 3463 §3.4, §3.5); of a 5yz they are said of anything.
+_ENHANCED_TEMPORARY: dict[str, tuple[Category, frozenset[Stage]]] = {
+    "3.0": (Category.DOMAIN_UNREACHABLE, _ANY),
+    "3.2": (Category.DOMAIN_UNREACHABLE, _ANY),
+    "3.3": (Category.DOMAIN_MISCONFIGURED, _ANY),
+    "3.5": (Category.DOMAIN_MISCONFIGURED, _ANY),
+    "4.0": (Category.DOMAIN_UNREACHABLE, _ANY),
+    "4.3": (Category.DOMAIN_MISCONFIGURED, _ANY),
+    "4.5": (Category.DOMAIN_UNREACHABLE, _ANY),
+}
+
 
 def from_enhanced(said: Said) -> Coded | None:
     """What the enhanced code says at this stage, or None."""
     subject = said.enhanced[2:]
     row = (Category.CONTENT_FORMAT, _OF_SENDER) if subject.startswith("6.") else _ENHANCED.get(subject)
+    if row is None and not said.permanent:
+        row = _ENHANCED_TEMPORARY.get(subject)
     if row is None or said.stage not in row[1]:
         return None
     category = row[0]

@@ -10,6 +10,8 @@ from types import MappingProxyType
 
 import msgspec
 
+from gatepost.classify import charsets
+
 # A reply line is at most 512 octets (RFC 5321 §4.5.3.1.5), and what decides stands in the first: the longest replies seen
 # have 714 octets, and none of their verdicts changes when only 300 are read. A hostile one costs what this lets it cost.
 LIMIT = 768
@@ -33,7 +35,7 @@ def read(raw: bytes) -> str:
     raw = raw[:LIMIT]
     if raw.isascii() and b"\x1b" not in raw:
         return raw.decode("ascii").lower()
-    return lower(_decode(raw))
+    return lower(charsets.decode(raw))
 
 
 def fold(text: str, code: int) -> Folded:
@@ -62,20 +64,6 @@ def lower(text: str) -> str:
 _LATIN = {chr(code): unicodedata.normalize("NFD", chr(code))[0] for code in range(0x80, 0x250)}
 _QUOTES = {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-"}
 _PLAIN = MappingProxyType(str.maketrans({a: b for a, b in (_LATIN | _QUOTES).items() if a != b}))
-
-
-def _decode(raw: bytes) -> str:
-    if b"\x1b$" in raw:  # Japanese servers of the old school (RFC 1468)
-        try:
-            return raw.decode("iso2022_jp")
-        except UnicodeDecodeError:
-            pass
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start >= len(raw) - 3:  # cut inside a character
-            return raw.decode("utf-8", "replace")
-        return raw.decode("latin-1")
 
 
 def _strip(line: str, code: int, enhanced: str) -> str:

@@ -18,6 +18,7 @@ ADDED = {
     "expires",
     "rule",
     "confidence",
+    "blocklist",
 }
 
 
@@ -55,6 +56,11 @@ def classified(place: values.Gateway, *lines: dict[str, Any] | str) -> values.Sa
             {"reply": "552 5.3.4 Message too big", "stage": "mail"},
             {"category": "content.too_large", "action": "fail", "suppress": False},
             id="too_large",
+        ),
+        pytest.param(
+            {"reply": "554 5.7.1 Client host [192.0.2.7] blocked using zen.spamhaus.org", "stage": "rcpt"},
+            {"category": "sender.ip_blocklisted", "suppress": False, "blocklist": "Spamhaus ZEN"},
+            id="blocklist",
         ),
         pytest.param(
             {"reply": "421 come back later", "stage": None, "provider": None, "peer": "192.0.2.1"},

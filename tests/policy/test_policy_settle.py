@@ -128,6 +128,11 @@ def test_a_delivery_empties_the_addresss_record_and_says_so() -> None:
     )
 
 
+def test_the_event_names_the_blocklist_that_the_reply_names() -> None:
+    said = v.settled(v.answer(C.SENDER_IP_BLOCKLISTED, 554, blocklist="Spamhaus ZEN"))
+    assert said.events[0].detail == "listed by Spamhaus ZEN"
+
+
 def test_a_blocked_delivery_is_rejected_and_names_the_entry() -> None:
     entry = suppressions.Suppression(suppressions.Kind.DOMAIN, "example.org", reason="manual")
     settlement = v.settled(results.Blocked(v.DELIVERY.id, v.CLAIM, entry))

@@ -12,7 +12,18 @@ from itertools import islice
 
 import msgspec
 
-from gatepost.classify import codes, folding, hints, meanings, nesting, ruleset, silence, template, veto
+from gatepost.classify import (
+    blocklists,
+    codes,
+    folding,
+    hints,
+    meanings,
+    nesting,
+    ruleset,
+    silence,
+    template,
+    veto,
+)
 from gatepost.model import failure as failures
 from gatepost.model import reply as replies
 from gatepost.model import verdict as verdicts
@@ -25,6 +36,10 @@ Stage = replies.Stage
 # At most 4 kB each (a text of 768 characters at 4 bytes): 8 MB whatever is sent, and far more templates than a day brings.
 CACHE_ENTRIES = 2048
 _MOST_SHADOWED = 20
+# What a listing can lead to; elsewhere the name of a list is said in passing.
+_OF_LISTS = frozenset(
+    {Category.SENDER_IP_BLOCKLISTED, Category.SENDER_DOMAIN_REPUTATION, Category.CONTENT_SPAM}
+)
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -211,6 +226,7 @@ class Classifier:
             never=never,
             presumable=presumable,
             template=template.of_folded(question.outer.folded) if category.startswith("unknown.") else "",
+            blocklist=blocklists.name(question.text.folded.key) if category in _OF_LISTS else "",
         )
 
 

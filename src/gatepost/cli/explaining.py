@@ -39,6 +39,7 @@ class Explained(msgspec.Struct, frozen=True):
     expires: int | None
     rule: str
     confidence: str
+    blocklist: str | None
     place: str | None
     rule_version: int
     matched: str
@@ -149,6 +150,8 @@ def _print(found: Explained) -> None:
         ("matched", repr(found.matched) if found.matched else "codes and stage alone"),
         ("action", _action(found)),
     ]
+    if found.blocklist:
+        rows.append(("blocklist", found.blocklist))
     if found.hint:
         rows.append(("hint", f"the text itself asks to wait {show.duration(found.hint)}"))
     notes = [

@@ -72,7 +72,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """What is added to it. expires: seconds from the verdict, or null."""
+    """What is added to it. expires: seconds from the verdict, or null. blocklist: the list that the reply names, or null."""
 
     category: str
     outcome: str
@@ -84,6 +84,7 @@ class Answered(msgspec.Struct, frozen=True):
     expires: int | None
     rule: str
     confidence: str
+    blocklist: str | None
 
 
 def stage_of(text: str | None, names: Mapping[str, replies.Stage] = STAGES) -> replies.Stage:
@@ -183,6 +184,7 @@ class Judge:
             else None,
             rule=verdict.rule,
             confidence=verdict.confidence.word,
+            blocklist=verdict.blocklist or None,
         )
 
 

@@ -117,6 +117,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     quotes_us: our own IP, host name, MAIL FROM or From domain stands in it (the veto applied where it mattered).
     explicit: explicit words about the mailbox, not codes and stage alone, gave a recipient category.
     never: the text says that retrying will not succeed.
+    blocklist: the list that a refusal of our IP, domain or content names, or empty.
     presumable: a no at RCPT that no rule knew and that speaks of nothing: the address may be dead, if history says so too.
     template: of a reply that no rule knew, else empty.
     """
@@ -134,6 +135,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     quotes_us: bool = False
     explicit: bool = False
     never: bool = False
+    blocklist: str = ""
     presumable: bool = False
     template: str = ""
 

@@ -10,6 +10,7 @@ import msgspec
 from gatepost.model import event as events
 from gatepost.model import facts as fact_values
 from gatepost.model import ids
+from gatepost.model import reply as replies
 from gatepost.model import result as results
 from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
@@ -72,10 +73,16 @@ def attempted(
         next_at=told.next_at,
         flags=told.flags,
         scope=told.scope,
-        # Without a code nobody has answered: what the reply holds then are our own words.
-        detail=told.detail or ("" if reply.code else reply.raw.decode("utf-8", "replace")),
+        detail=told.detail or _detail(reply, verdict),
         reply=reply.raw if reply.code else b"",
     )
+
+
+def _detail(reply: replies.Reply, verdict: verdicts.Verdict) -> str:
+    """The blocklist that an answer names; without a code nobody has answered, and the reply holds our own words."""
+    if not reply.code:
+        return reply.raw.decode("utf-8", "replace")
+    return f"listed by {verdict.blocklist}" if verdict.blocklist else ""
 
 
 def unattempted(

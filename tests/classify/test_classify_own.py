@@ -5,6 +5,7 @@ words of dead mailboxes beside words of senders, hosts and policies; none of the
 plain words about a dead mailbox.
 """
 
+import itertools
 from pathlib import Path
 
 import msgspec
@@ -86,3 +87,33 @@ def test_plain_words_about_a_dead_mailbox_suppress(classifier: classifiers.Class
     lines = (OWN / "dead.txt").read_text("utf-8").splitlines()
     missed = [line for line in lines if not suppresses(judge(classifier, Row(line, "rcpt")))]
     assert missed == []
+
+
+# Somebody else's name, a word that would mean a dead mailbox, and the recipient beside both.
+OTHERS = (
+    "sender;the sender;sending host;the host;your host;client;the domain;your domain;domain of the sender;your IP;[192.0.2.7];"
+    "the server;network;policy;the relay;your account;sending account;the sender's mailbox;MAIL FROM;return path;HELO name;"
+    "PTR record;SPF record;DKIM key;TLS certificate;the MX;message;attachment;the header;connection;the list;route;gateway;"
+    "backend;the user's server;the recipient's domain;recipient mail server;login;credentials;From: address;reply-to address"
+)
+DEADLY = (
+    "is unknown;was not found;does not exist;is invalid;is disabled;has been disabled;suspended;expired;is closed;locked;"
+    "is not known;rejected;is blocked;is inactive"
+)
+BESIDE = ("", "for this recipient", "for user <anna@example.com>", "by the recipient's policy", ": user")
+IN_FRONT = ("550 ", "550 5.7.1 ", "550 Recipient <anna@example.com>: ", "554 user mailbox: ")
+
+
+def test_what_is_said_of_others_beside_the_recipient_suppresses_nobody(
+    classifier: classifiers.Classifier,
+) -> None:
+    texts = (
+        f"{front}{who} {word} {beside}"
+        for front, who, word, beside in itertools.product(
+            IN_FRONT, OTHERS.split(";"), DEADLY.split(";"), BESIDE
+        )
+    )
+    verdicts_of = ((text, judge(classifier, Row(text.strip(), "rcpt"))) for text in texts)
+    # For the Bridge alone: "your account is blocked for this recipient" says that the recipient refuses us.
+    wrong = [text for text, v in verdicts_of if suppresses(v) and v.category != "recipient.refused"]
+    assert wrong == []

@@ -202,6 +202,7 @@ async def _furnish(office: Office) -> None:
     await office.change(
         directories.Source(0, pools[0].id, "s1", ehlo="gw.example"),
         directories.SenderDomain(0, mine, "shop.example"),
+        directories.SenderDomain(0, mine, "news.example"),
         directories.Bridge(
             0,
             mine,

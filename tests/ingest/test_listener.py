@@ -232,6 +232,19 @@ async def test_the_null_sender_may_send_what_names_its_author(office: offices.Of
     assert office.offered[0].sender == b""
 
 
+async def test_the_sender_domain_is_the_one_that_people_read_in_from(office: offices.Office) -> None:
+    _, number = await office.listen(OPEN)
+    message = b"From: News <news@NEWS.example>\r\nSubject: x\r\n\r\n"
+    async with offices.dial(number) as client:
+        await greeted(client)
+        await submit(client, b"ann@x.example", message=message)
+        await submit(client, b"ann@x.example", sender=b"", message=message)
+        await submit(client, b"ann@x.example", message=b"Subject: x\r\n\r\n")
+    domains = ["news.example", "news.example", "shop.example"]
+    assert [due.sender_domain for due in office.offered] == domains
+    assert [event.sender_domain for event in await office.found(events.State.QUEUED)] == domains
+
+
 async def test_a_recipient_given_twice_is_one_recipient(office: offices.Office) -> None:
     _, number = await office.listen(OPEN)
     async with offices.dial(number) as client:

@@ -102,7 +102,7 @@ def _context(due: messages.Due, attempt: results.Attempt) -> classifiers.Context
         our_ip=attempt.local_ip,
         our_host=attempt.ehlo,
         mail_from=sender,
-        from_domain=sender.rpartition("@")[2],
+        from_domain=due.sender_domain,
         recipient=due.key,
         smarthost=attempt.smarthost,
     )

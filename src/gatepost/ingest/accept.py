@@ -300,7 +300,7 @@ class Acceptor:
             pool=bridge.pool,
             priority=messages.Priority.BULK if bulk else messages.Priority.TRANSACTIONAL,
             sender=sender.wire if sender else b"",
-            sender_domain=sender.domain if sender else draft.header.from_domains[0],
+            sender_domain=_sender_domain(draft),
             size=rest.size,
             received_at=draft.received_at,
             expires_at=draft.received_at + 1000 * lifetime,
@@ -355,6 +355,14 @@ def _check_from(envelope: Envelope, header: headers.Header) -> None:
             raise refusal.Refusal(550, "5.7.1", "From", NOT_ALLOWED)
 
 
+def _sender_domain(draft: Draft) -> str:
+    """The From's domain, the first one's where it names several (taxonomy.md); a missing From is filled from MAIL FROM."""
+    if draft.header.from_domains:
+        return draft.header.from_domains[0]
+    sender = draft.envelope.sender
+    return sender.domain if sender else ""
+
+
 def _needs_utf8(draft: Draft) -> bool:
     """Whether what was announced as SMTPUTF8 really is: else any server can have it."""
     sender = draft.envelope.sender
@@ -391,4 +399,5 @@ def _due(message: messages.Message, one: messages.NewDelivery) -> messages.Due:
         eight_bit=message.eight_bit,
         utf8=message.utf8,
         provider=one.provider,
+        sender_domain=message.sender_domain,
     )

@@ -30,7 +30,7 @@ class Priority(enum.IntEnum):
 class Message(msgspec.Struct, frozen=True, gc=False):
     """One accepted mail.
 
-    sender: MAIL FROM as given, empty for ``<>``. size: bytes of the whole mail as it will be sent, before stuffing.
+    sender: MAIL FROM as given, empty for ``<>``. sender_domain: of From. size: bytes of the whole mail as it will be sent, before stuffing.
     eight_bit: has bytes over 127 in its body or headers. utf8: needs SMTPUTF8. received_at, expires_at: ms.
     tags: joined by commas. metadata: JSON or empty. subject: for people, decoded, at most 200 characters.
     parts: how many body rows there are beyond the first.
@@ -131,3 +131,4 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     eight_bit: bool = False
     utf8: bool = False
     provider: str = ""
+    sender_domain: str = ""

@@ -50,7 +50,7 @@ class Reader:
 
     def _due(self, row: tuple[object, ...]) -> messages.Due:
         (ident, message, lane, account, bridge, source, priority, next_at, expires, attempts, *rest) = row
-        sender, recipient, key, domain, listed, size, parts, eight_bit, utf8 = rest
+        sender, recipient, key, domain, listed, size, parts, eight_bit, utf8, sender_domain = rest
         return messages.Due(
             id=rows.integer(ident),
             message=rows.integer(message),
@@ -71,6 +71,7 @@ class Reader:
             parts=rows.integer(parts),
             eight_bit=bool(eight_bit),
             utf8=bool(utf8),
+            sender_domain=self._texts.of(sender_domain),
         )
 
     def bodies(self, wanted: Sequence[int]) -> dict[int, tuple[bytes, ...]]:

@@ -62,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dns: DnsSettings = DnsSettings()
     route: tuple[delivery_settings.Route, ...] = ()
     delivery: delivery_settings.DeliverySettings = delivery_settings.DeliverySettings()
+    dkim: delivery_settings.SigningSettings = delivery_settings.SigningSettings()
     ingest: ingest_settings.IngestSettings = ingest_settings.IngestSettings()
     classify: classify_settings.ClassifySettings = classify_settings.ClassifySettings()
     policy: policy_settings.PolicySettings = policy_settings.PolicySettings()
@@ -190,6 +191,7 @@ def problems(found: Settings) -> Iterator[errors.BadInput]:
     for index, route in enumerate(found.route):
         yield from ingest_settings.wrong_host_port(route.to, f"route[{index}].to", least_port=1)
     yield from delivery_settings.problems(found.delivery)
+    yield from delivery_settings.signing_problems(found.dkim)
     yield from ingest_settings.ingest_problems(found.ingest)
     yield from policy_settings.problems(found.policy)
     if found.log.level not in {"debug", "info", "warning", "error"}:

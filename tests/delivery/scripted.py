@@ -23,12 +23,13 @@ Answer = (
 
 
 class Server:
-    """heard: every line of commands, of all connections. connections: how many there were."""
+    """heard: every line of commands, of all connections. connections: how many there were. bodies: what came, un-stuffed."""
 
     def __init__(self, script: Mapping[str, Answer], after: int) -> None:
         self.port = 0
         self.heard: list[bytes] = []
         self.connections = 0
+        self.bodies: list[bytes] = []
         self._script = script
         self._after = after  # so many commands get the usual answer first
         self._more = asyncio.Event()
@@ -66,8 +67,10 @@ class Server:
 
     async def _next(self, stage: str, reader: asyncio.StreamReader) -> tuple[str, bytes]:
         if stage == "DATA":
+            body = b""
             while (line := await reader.readline()) not in (b".\r\n", b""):
-                pass
+                body += line.removeprefix(b".")
+            self.bodies.append(body)
             return ("DOT" if line else ""), line
         line = await reader.readline()
         self.heard.append(line)

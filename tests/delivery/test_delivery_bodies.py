@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gatepost.delivery import bodies
 
-BODY = (b"Subject: x\r\n", b"\r\nhi\r\n")
+BODY = bodies.Body((b"Subject: x\r\n", b"\r\nhi\r\n"))
 SIZE = 18
 
 
@@ -76,8 +76,8 @@ def test_the_bytes_are_those_of_what_is_kept_and_never_above_the_budget(
     kept = bodies.Bodies(50)
     for keep, message, size, uses in steps:
         if keep:
-            kept.keep(message, (b"x" * size,), uses)
+            kept.keep(message, bodies.Body((b"x" * size,)), uses)
         else:
             kept.release(message, uses)
-        found = [kept.get(one) or () for one in range(1, 5)]
-        assert kept.bytes == sum(len(chunk) for body in found for chunk in body) <= 50
+        found = [body for one in range(1, 5) if (body := kept.get(one)) is not None]
+        assert kept.bytes == sum(body.size for body in found) <= 50

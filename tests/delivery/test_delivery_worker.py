@@ -9,8 +9,8 @@ import pytest
 from tests.delivery import scripted
 from tests.delivery import working as works
 
+from gatepost.delivery import clearance
 from gatepost.delivery import settings as delivery_settings
-from gatepost.delivery import worker
 from gatepost.model import event as events
 from gatepost.model import facts as fact_values
 from gatepost.model import result as results
@@ -126,7 +126,7 @@ async def test_a_lost_body_is_postponed_and_never_bounced(tmp_path: Path) -> Non
         assert isinstance(result, results.Postponed)
         row, reason = await row_of(at, due.id)
         assert (row.attempts, reason) == (0, "body cannot be read")
-        assert row.next_at >= at.clock.now_ms() + worker._LOST_MS
+        assert row.next_at >= at.clock.now_ms() + clearance.LOST_MS
         assert (server.transactions, await at.events(State.BOUNCED, State.DEFERRED)) == ([], [])
 
 

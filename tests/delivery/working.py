@@ -13,7 +13,7 @@ from tests.store import store_values
 from gatepost import clock as clocks
 from gatepost.app import compose
 from gatepost.classify import classifier as classifiers
-from gatepost.delivery import opener, parts, route, worker
+from gatepost.delivery import opener, parts, ring, route, worker
 from gatepost.delivery import settings as delivery_settings
 from gatepost.model import directory as directories
 from gatepost.model import event as events
@@ -71,6 +71,7 @@ class Given(msgspec.Struct, frozen=True):
     source: directories.Source = SOURCE
     limits: delivery_settings.LaneOverride = delivery_settings.LaneOverride()
     max_connections: int = 100
+    threads: int = 2
 
     @property
     def provider(self) -> str:
@@ -88,6 +89,7 @@ class Works:
         self._told_more = asyncio.Event()
         self._maker = store_values.Maker(1)
         self._assignment = assignment
+        self.ring = ring.EMPTY
         self.deliverer: worker.Deliverer
 
     def parts(self, given: Given) -> parts.Parts:
@@ -117,12 +119,14 @@ class Works:
             source=lambda _: given.source,
             tell_other=self._tell_other,
             assignment=self._assignment,
+            signing=delivery_settings.SigningSettings(threads=given.threads),
+            keys=lambda: self.ring,
         )
 
     async def accept(self, *recipients: str, provider: str, **changes: Any) -> list[messages.Due]:
         """A message in the store, as an acceptance leaves it; what its lane's owner would be offered."""
         lane = await self.store.lane(provider, SOURCE.id)
-        submission = self._maker.submission(*recipients, lane=lane, body=BODY)
+        submission = self._maker.submission(*recipients, lane=lane, body=changes.pop("body", BODY))
         changes = {"expires_at": 2 * store_values.NOW, **changes}
         await self.store.accept(
             [
@@ -150,9 +154,9 @@ class Works:
                 self._told_more.clear()
                 await self._told_more.wait()
 
-    def offer(self, jobs: list[messages.Due]) -> None:
+    def offer(self, jobs: list[messages.Due], body: bytes = BODY) -> None:
         """Hand an accepted message over with its body."""
-        self.deliverer.offer(jobs, (BODY,))
+        self.deliverer.offer(jobs, (body,))
 
     async def events(self, *states: events.State) -> list[events.Event]:
         """The feed's events of these states."""

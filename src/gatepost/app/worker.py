@@ -19,7 +19,7 @@ from gatepost import clock as clocks
 from gatepost import config, errors
 from gatepost import log as logs
 from gatepost.app import compose, link, whispers
-from gatepost.delivery import opener, parts, route
+from gatepost.delivery import opener, parts, ring, route
 from gatepost.delivery import worker as deliverers
 from gatepost.ingest import accept, conversation, failures, gather, http, listener, memory, serve, space
 from gatepost.ingest import book as books
@@ -48,6 +48,7 @@ class Worker:
         self.log = logs.get("worker")
         self.shelf = books.Shelf()
         self.sources: dict[int, directories.Source] = {}
+        self.ring = ring.EMPTY
         self.node = 0
         self.stopping = asyncio.Event()
         self.ready = False
@@ -59,7 +60,7 @@ class Worker:
     # --- the directory
 
     async def follow(self) -> None:
-        """Keep Bridges and Sources as new as the store."""
+        """Keep Bridges, Sources and keys as new as the store."""
         while True:
             await self.refresh()
             await asyncio.sleep(books.FOLLOW_S)
@@ -72,6 +73,7 @@ class Worker:
         found = await self.store.directory()
         self.shelf.replace(found)
         self.sources = {source.id: source for source in found.sources}
+        self.ring = ring.Ring(found, self.ring)
         self.node = next((n.id for n in found.nodes if n.name == self.settings.node), 0)
         for problem in self.shelf.book().missing(self.settings.listener):
             self.log.warning("nobody gets in there without AUTH", problem=str(problem))
@@ -96,6 +98,8 @@ class Worker:
             tell_other=tell_other,
             node=self.node,
             assignment=self.orders.assignment,
+            signing=settings.dkim,
+            keys=self.ring_get,
         )
 
     async def take_rules(self, rules: dict[str, bytes]) -> None:
@@ -107,6 +111,10 @@ class Worker:
     def sources_get(self, number: int) -> directories.Source | None:
         """The Source with that number."""
         return self.sources.get(number)
+
+    def ring_get(self) -> ring.Ring:
+        """The keys that sign."""
+        return self.ring
 
     def fixed_provider(self, domain: str, source: directories.Source) -> str:
         """The Provider where the operator has fixed the way, by the routes as they are now; else empty."""

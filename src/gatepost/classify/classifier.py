@@ -309,5 +309,6 @@ _PROBLEMS = {
     Problem.AUTH_UNAVAILABLE: Category.SOURCE_REFUSED,
     Problem.UNSUPPORTED: Category.CONTENT_FORMAT,
     Problem.TOO_LARGE: Category.CONTENT_TOO_LARGE,
+    Problem.UNSIGNED: Category.SENDER_AUTH,
     Problem.INTERNAL: Category.UNKNOWN_TEMPORARY,
 }

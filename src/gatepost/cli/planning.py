@@ -133,7 +133,13 @@ def entries(known: directories.Directory, kind: str) -> Sequence[directories.Cha
 
 def name_of(entry: directories.Change) -> str:
     """As people call it."""
-    return entry.domain if isinstance(entry, directories.SenderDomain) else entry.name
+    match entry:
+        case directories.SenderDomain():
+            return entry.domain
+        case directories.DkimKey():
+            return entry.selector
+        case _:
+            return entry.name
 
 
 def bridge_of(name: str, known: directories.Directory) -> directories.Bridge:

@@ -1,23 +1,69 @@
-"""What goes on the wire for one group of deliveries: envelope and body.
+"""What goes on the wire for one group of deliveries, in this order: return path, header fields, conversion, signatures.
 
-Guarantees: the body is sent as it was accepted, byte for byte. Not here yet, because their issues bring them: return
-path, token header, conversion and DKIM; this is the place, and in that order.
+``outgoing`` decides everything but the signatures; whatever changes a byte of the message belongs there. ``transaction``
+puts the signatures (of ``gatepost.delivery.signing``) on top, last, and is what the connection sends.
+Guarantees: the bytes that were signed are the bytes that are sent; the body's chunks are never copied or joined.
+Not here yet, because their issues bring them: return path, token header and conversion.
 """
 
 from collections.abc import Sequence
 
+import msgspec
+
+from gatepost.delivery import bodies
 from gatepost.model import message as messages
 from gatepost.smtp import client as smtp_client
 
 
-def transaction(jobs: Sequence[messages.Due], body: tuple[bytes, ...]) -> smtp_client.Transaction:
-    """One transaction for deliveries that share message, domain and envelope sender."""
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
+    """A message on its way out, complete but for its signatures.
+
+    sender: the return path, empty for ``<>``. fields: header fields that this attempt puts on top of ``body``, each with
+    its CRLF. body: as accepted, or as converted for the host. account, sender_domain: who signs.
+    """
+
+    account: int
+    sender_domain: str
+    sender: bytes
+    recipients: tuple[bytes, ...]
+    fields: bytes
+    body: bodies.Body
+    eight_bit: bool
+    smtputf8: bool
+
+    @property
+    def header(self) -> bytes:
+        """Every header field there is, as sent, each with its CRLF."""
+        return self.fields + self.body.header
+
+
+def outgoing(jobs: Sequence[messages.Due], body: bodies.Body) -> Outgoing:
+    """One message for deliveries that share message, domain and envelope sender: all changes to it, but the signatures."""
     first = jobs[0]
-    return smtp_client.Transaction(
+    return Outgoing(
+        account=first.account,
+        sender_domain=first.sender_domain,
         sender=first.sender,
-        recipients=tuple(job.recipient for job in jobs),
+        recipients=tuple([job.recipient for job in jobs]),
+        fields=b"",
         body=body,
-        size=first.size,
         eight_bit=first.eight_bit,
         smtputf8=first.utf8,
+    )
+
+
+def transaction(
+    out: Outgoing, jobs: Sequence[messages.Due], signatures: bytes = b""
+) -> smtp_client.Transaction:
+    """The transaction for those of its deliveries that may still go (``jobs``). signatures: DKIM-Signature fields, or none."""
+    top = signatures + out.fields
+    return smtp_client.Transaction(
+        sender=out.sender,
+        recipients=out.recipients
+        if len(jobs) == len(out.recipients)
+        else tuple([job.recipient for job in jobs]),
+        body=(top, *out.body.chunks) if top else out.body.chunks,
+        size=len(top) + out.body.size,
+        eight_bit=out.eight_bit,
+        smtputf8=out.smtputf8,
     )

@@ -6,7 +6,7 @@ import msgspec
 
 from gatepost import clock as clocks
 from gatepost.classify import classifier as classifiers
-from gatepost.delivery import opener, route
+from gatepost.delivery import opener, ring, route
 from gatepost.delivery import settings as delivery_settings
 from gatepost.model import directory as directories
 from gatepost.store import port
@@ -26,3 +26,5 @@ class Parts(msgspec.Struct, frozen=True):
     tell_other: Callable[[int], None]
     node: int = 0
     assignment: port.Assignment = port.Assignment(0)
+    signing: delivery_settings.SigningSettings = delivery_settings.SigningSettings()
+    keys: Callable[[], ring.Ring] = lambda: ring.EMPTY

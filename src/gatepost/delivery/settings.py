@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from gatepost import errors
+from gatepost.dkim import canonical, signature
 from gatepost.model import address
 from gatepost.net import addresses
 
@@ -16,6 +17,7 @@ _HOUR_S = 3_600
 _DAY_S = 86_400
 _MANY = 100_000  # connections, or deliveries in memory: more than one process can hold
 _BUDGET = 1 << 40
+_THREADS = 64
 
 
 class LaneLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,6 +51,24 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     domain: str = ""
     to: str = ""
+
+
+class SigningSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[dkim]``.
+
+    canonicalization: of header and body (RFC 6376 §3.4). expires_s: for how long a signature counts, 0 for ever. threads:
+    that sign, in each worker; taken at start.
+    """
+
+    canonicalization: str = "relaxed/relaxed"
+    expires_s: int = 0
+    threads: int = 2
+
+    @property
+    def manner(self) -> signature.Manner:
+        """How signatures are made."""
+        header, _, body = self.canonicalization.partition("/")
+        return signature.Manner(canonical.Form(header), canonical.Form(body), self.expires_s)
 
 
 class DeliverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,6 +114,17 @@ def problems(settings: DeliverySettings) -> Iterator[errors.BadInput]:
     yield from addresses.wrong_networks(settings.only_networks, "delivery.only_networks")
     for index, lane in enumerate(settings.lane):
         yield from _lane_problems(lane, f"delivery.lane[{index}]")
+
+
+def signing_problems(settings: SigningSettings) -> Iterator[errors.BadInput]:
+    """Everything that is wrong with ``[dkim]``."""
+    forms = [f"{header}/{body}" for header in canonical.Form for body in canonical.Form]
+    if settings.canonicalization not in forms:
+        problem = f"{settings.canonicalization!r} is none of {', '.join(forms)}"
+        yield errors.BadInput("dkim.canonicalization", problem)
+    if settings.expires_s:
+        yield from errors.out_of_range(settings.expires_s, _DAY_S, 365 * _DAY_S, "dkim.expires_s")
+    yield from errors.out_of_range(settings.threads, 1, _THREADS, "dkim.threads")
 
 
 def route_problems(routes: tuple[Route, ...]) -> Iterator[errors.BadInput]:

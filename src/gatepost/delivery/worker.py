@@ -13,10 +13,9 @@ from collections.abc import Coroutine, Sequence
 
 from gatepost.delivery import (
     bodies,
-    clearance,
-    compose,
     desk,
     desks,
+    handing,
     judge,
     limits,
     opener,
@@ -29,12 +28,10 @@ from gatepost.model import message as messages
 from gatepost.model import reply as replies
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
-from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
 from gatepost.store import port
 
 _PLANS = 50_000  # domains whose plan is remembered
-_LOST_MS = 15 * 60 * 1000  # until a message whose body could not be read is looked at again
 _MOVE_LOOK_S = 0.1  # how often a domain that is to leave its lane is looked at while its mail is under way
 _TOO_MANY = verdicts.Category.SESSION_TOO_MANY_RECIPIENTS
 _OPEN_PAUSE_S = 10.0  # after a host refused one more connection while others work
@@ -59,15 +56,20 @@ class Deliverer:
         self._tasks: asyncio.TaskGroup | None = None
         self._callbacks = opener.Opened(self._on_done, self._on_closed)
         self._settling = settling.Settling(self._write, self._spawn, self._settled, self._free)
+        owner = handing.Owner(self._claim, self._free, self._put_back, self._fail, self._spawn)
+        self._handing = handing.Handing(parts, self._bodies, self._settling, owner)
 
     # --- what others call
 
     async def run(self) -> None:
         """Work until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            tasks.create_task(self._sweep_forever())
-            await self._pump_forever()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                tasks.create_task(self._sweep_forever())
+                await self._pump_forever()
+        finally:
+            self._handing.close()
 
     def offer(self, jobs: Sequence[messages.Due], body: tuple[bytes, ...] | None) -> None:
         """A message's deliveries, just committed, with its body if that is in memory.
@@ -86,7 +88,7 @@ class Deliverer:
             kept += self._desks.of(number, due.provider, source).lane.add(due)
             self._mark(number)
         if kept and body is not None:
-            self._bodies.keep(jobs[0].message, body, kept)
+            self._bodies.keep(jobs[0].message, bodies.Body(body), kept)
 
     def look_at(self, number: int) -> None:
         """A lane may have new rows: somebody else committed them."""
@@ -104,6 +106,7 @@ class Deliverer:
         """Work with these from now on; attempts under way keep the old ones."""
         self._p = parts
         self._judge = judge.Judge(parts.classifier, parts.clock.now_ms, parts.node)
+        self._handing.take(parts)
         self._plans.clear()
         for at in self._desks.take(parts.settings, parts.source):
             self._mark(at.lane.number)
@@ -119,7 +122,7 @@ class Deliverer:
             await asyncio.sleep(0.02)
         for connection in list(self._at):
             connection.abort()
-        while self._settling.busy:  # noqa: ASYNC110 - as above
+        while self._handing.busy or self._settling.busy:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.02)
 
     def depth(self) -> dict[str, int]:
@@ -160,7 +163,7 @@ class Deliverer:
             self._dispatch(at, lane.take(desk.GROUP_LIMIT))
         pairs = list(at.matches())
         if pairs:
-            await self._send_all(at, pairs)
+            await self._handing.hand(at, pairs)
         now = self._p.clock.monotonic()
         self._desks.make_room(at)
         for plan in at.to_open(now):
@@ -224,40 +227,8 @@ class Deliverer:
     def _under_way(self, at: desk.Desk, domain: str) -> bool:
         """Whether something of the domain is on a connection, or not yet handed to the store for settlement."""
         sending = (due for c, (d, _) in self._at.items() if d is at for due in c.jobs)
-        return any(due.domain == domain for due in itertools.chain(sending, self._settling.waiting(at)))
-
-    async def _send_all(self, at: desk.Desk, pairs: list[tuple[session.Connection, desk.Group]]) -> None:
-        """Read what stands against every recipient, and the bodies that are not here; then write, at once."""
-        store = self._p.store
-        missing = [g[0].message for _, g in pairs if self._bodies.get(g[0].message) is None]
-        loaded = await store.bodies(missing) if missing else {}
-        lookups = [
-            port.Lookup(due.key, due.domain, suppressions.Sender(due.account, due.bridge, due.list))
-            for _, group in pairs
-            for due in group
-        ]
-        standings = iter(await store.standing(lookups))
-        for connection, group in pairs:
-            going = [due for due in group if self._may_go(at, due, next(standings))]
-            body = self._bodies.get(group[0].message) or loaded.get(group[0].message)
-            if body is None:
-                for due in going:
-                    lost = clearance.lost(due, self._claim(at), self._p.clock.now_ms())
-                    self._settling.add(lost, due, at)
-            if not going or body is None:
-                self._free(connection, at)
-            elif connection.can_send:
-                connection.send(going, compose.transaction(going, body))
-            else:
-                at.lane.put_back(going)
-                self._mark(at.lane.number)
-
-    def _may_go(self, at: desk.Desk, due: messages.Due, standing: port.Standing) -> bool:
-        """Whether nothing stands against an attempt now; what does is settled without one."""
-        against = clearance.against(due, standing, self._claim(at), self._p.clock.now_ms())
-        if against is not None:
-            self._settling.add(against, due, at)
-        return against is None
+        others = (self._handing.waiting(at), self._settling.waiting(at))
+        return any(due.domain == domain for due in itertools.chain(sending, *others))
 
     # --- connections
 
@@ -387,6 +358,10 @@ class Deliverer:
         self._desks.tidy(self._p.clock.monotonic())
 
     # --- small things
+
+    def _put_back(self, at: desk.Desk, jobs: Sequence[messages.Due]) -> None:
+        at.lane.put_back(jobs)
+        self._mark(at.lane.number)
 
     async def _write(self, batch: Sequence[results.Result]) -> Sequence[settlements.Settlement | None]:
         return await self._p.store.settle(batch, self._p.decide)

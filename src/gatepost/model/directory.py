@@ -1,4 +1,4 @@
-"""Who sends, and by what way: accounts, Bridges, Pools, Sources, sender domains. They live in the store."""
+"""Who sends, and by what way: accounts, Bridges, Pools, Sources, sender domains and their DKIM keys. They live in the store."""
 
 import enum
 from typing import Annotated
@@ -108,6 +108,38 @@ class SenderDomain(msgspec.Struct, frozen=True, gc=False, tag="domain"):
     domain: str
 
 
+class KeyAlgorithm(enum.StrEnum):
+    """What a DKIM key is."""
+
+    RSA = "rsa"
+    ED25519 = "ed25519"
+
+
+class KeyState(enum.StrEnum):
+    """Whether a DKIM key signs. STAGED: made, its DNS record may not be there yet. RETIRED: signs no more."""
+
+    STAGED = "staged"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+class DkimKey(msgspec.Struct, frozen=True, gc=False, tag="dkim_key"):
+    """A key that signs a sender domain's mail, in DNS at ``selector._domainkey.domain``.
+
+    domain: the SenderDomain. private_key: PEM (PKCS #8); a secret, kept as a smarthost's password is. The times in ms, or 0.
+    """
+
+    id: int
+    domain: int
+    selector: str
+    algorithm: KeyAlgorithm
+    private_key: str
+    state: KeyState = KeyState.STAGED
+    created_at: int = 0
+    activated_at: int = 0
+    retired_at: int = 0
+
+
 class Node(msgspec.Struct, frozen=True, gc=False, tag="node"):
     """A machine that runs Gatepost."""
 
@@ -125,6 +157,7 @@ class Directory(msgspec.Struct, frozen=True, gc=False):
     sources: tuple[Source, ...] = ()
     sender_domains: tuple[SenderDomain, ...] = ()
     nodes: tuple[Node, ...] = ()
+    dkim_keys: tuple[DkimKey, ...] = ()
 
 
-Change = Account | Bridge | Pool | Source | SenderDomain | Node
+Change = Account | Bridge | Pool | Source | SenderDomain | Node | DkimKey

@@ -20,4 +20,5 @@ class Problem(enum.StrEnum):
     AUTH_UNAVAILABLE = "auth_unavailable"  # a smarthost offers no AUTH that we may use
     UNSUPPORTED = "unsupported"  # the content needs an extension that the host lacks
     TOO_LARGE = "too_large"  # larger than the SIZE that the host announced
+    UNSIGNED = "unsigned"  # a DKIM key of ours cannot sign it
     INTERNAL = "internal"  # our own bug or a body that cannot be read

@@ -224,7 +224,7 @@ CREATE TABLE idempotency (
 ) WITHOUT ROWID;
 CREATE INDEX idempotency_at ON idempotency (at);
 
--- Accounts, Bridges, Pools, Sources, sender domains, Nodes: one row each, the value as JSON.
+-- Accounts, Bridges, Pools, Sources, sender domains, their DKIM keys, Nodes: one row each, the value as JSON.
 CREATE TABLE directory (
   kind TEXT NOT NULL,
   id INTEGER NOT NULL,

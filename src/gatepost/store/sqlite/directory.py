@@ -1,4 +1,4 @@
-"""Accounts, Bridges, Pools, Sources, sender domains and Nodes: checked, written with audit and event, all or none.
+"""Accounts, Bridges, Pools, Sources, sender domains, their keys and Nodes: checked, written with audit and event, all or none.
 
 Guarantees: names are unique within their owner; every reference exists; the version rises with each change.
 Secrets never reach the audit log or an event.
@@ -23,8 +23,10 @@ _KINDS: dict[str, type[directories.Change]] = {
     "source": directories.Source,
     "domain": directories.SenderDomain,
     "node": directories.Node,
+    "dkim_key": directories.DkimKey,
 }
-_SECRETS = frozenset({"password", "password_mac", "key_mac"})
+_WORDS = {kind: word for word, kind in _KINDS.items()}
+_SECRETS = frozenset({"password", "password_mac", "key_mac", "private_key"})
 
 
 def read(version: int, found: Iterable[tuple[str, str]]) -> directories.Directory:
@@ -40,6 +42,7 @@ def read(version: int, found: Iterable[tuple[str, str]]) -> directories.Director
         sources=_of(by_kind["source"], directories.Source),
         sender_domains=_of(by_kind["domain"], directories.SenderDomain),
         nodes=_of(by_kind["node"], directories.Node),
+        dkim_keys=_of(by_kind["dkim_key"], directories.DkimKey),
     )
 
 
@@ -74,7 +77,8 @@ def _write(tx: transactions.Transaction, entry: directories.Change, actor: str) 
         raise errors.BadInput(f"{kind} {name}", "the name is taken") from None
     shown = _public(body)
     tx.execute("audit", tx.now_ms, actor, kind, _public(before[0]) if before else None, shown)
-    tx.add_event(_event(tx.now_ms, entry, f"{actor}: {kind} {name} {'changed' if before else 'added'}"))
+    done = "changed" if before else "added"
+    tx.add_event(_event(tx.now_ms, entry, f"{actor}: {kind} {_called(tx, entry)} {done}"))
 
 
 def _event(now_ms: int, entry: directories.Change, detail: str) -> events.Event:
@@ -90,31 +94,36 @@ def _event(now_ms: int, entry: directories.Change, detail: str) -> events.Event:
 
 
 def _kind(entry: directories.Change) -> str:
-    match entry:
-        case directories.Account():
-            return "account"
-        case directories.Bridge():
-            return "bridge"
-        case directories.Pool():
-            return "pool"
-        case directories.Source():
-            return "source"
-        case directories.SenderDomain():
-            return "domain"
-        case directories.Node():
-            return "node"
+    return _WORDS[type(entry)]
 
 
 def _owner(entry: directories.Change) -> int:
     match entry:
         case directories.Bridge() | directories.Pool() | directories.SenderDomain():
             return entry.account
+        case directories.DkimKey():
+            return entry.domain
         case _:
             return 0
 
 
 def _name(entry: directories.Change) -> str:
-    return entry.domain if isinstance(entry, directories.SenderDomain) else entry.name
+    match entry:
+        case directories.SenderDomain():
+            return entry.domain
+        case directories.DkimKey():
+            return entry.selector
+        case _:
+            return entry.name
+
+
+def _called(tx: transactions.Transaction, entry: directories.Change) -> str:
+    """The name by which people find it: a key's is that of its record in DNS."""
+    if not isinstance(entry, directories.DkimKey):
+        return _name(entry)
+    (body,) = tx.execute("directory_row", "domain", entry.domain).fetchone() or ("",)
+    domain = msgspec.json.decode(str(body), type=directories.SenderDomain)
+    return f"{entry.selector}._domainkey.{domain.domain}"
 
 
 def _references(entry: directories.Change) -> list[tuple[str, int]]:
@@ -125,6 +134,8 @@ def _references(entry: directories.Change) -> list[tuple[str, int]]:
             return [("account", entry.account)]
         case directories.Source():
             return [("pool", entry.pool), *([("node", entry.node)] if entry.node else [])]
+        case directories.DkimKey():
+            return [("domain", entry.domain)]
         case directories.Account() | directories.Node():
             return []
 

@@ -1,0 +1,154 @@
+"""Hands groups of deliveries to their connections: body, composition, signatures, what stands against each, and off.
+
+Guarantees: what stands against a recipient is read last, right before MAIL is written (design.md §3); what may not be
+sent after all is settled or put back, and its connection is free again. Groups without keys do not wait for those with.
+Not here: which group goes on which connection (``desk``, ``worker``), what answers mean.
+"""
+
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+
+import msgspec
+
+from gatepost.delivery import bodies, clearance, compose, desk, session, settling, signing
+from gatepost.delivery import parts as delivery_parts
+from gatepost.model import failure as failures
+from gatepost.model import message as messages
+from gatepost.model import reply as replies
+from gatepost.model import result as results
+from gatepost.model import suppression as suppressions
+from gatepost.store import port
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """What the Deliverer does for it. put_back: as if never taken. failed: settle a group that was not tried."""
+
+    claim: Callable[[desk.Desk], results.Claim]
+    free: Callable[[session.Connection, desk.Desk], None]
+    put_back: Callable[[desk.Desk, Sequence[messages.Due]], None]
+    failed: Callable[[desk.Desk, desk.Group, session.Failure], None]
+    spawn: Callable[[Coroutine[None, None, None]], None]
+
+
+class _Ready(msgspec.Struct, frozen=True, gc=False):
+    """A group that needs nothing but the last look. out: None where the body is lost. signatures: empty where nobody signs."""
+
+    connection: session.Connection
+    jobs: Sequence[messages.Due]
+    out: compose.Outgoing | None
+    signatures: bytes = b""
+
+
+class Handing:
+    """``hand`` pairs of connection and group over."""
+
+    def __init__(
+        self, parts: delivery_parts.Parts, kept: bodies.Bodies, settled: settling.Settling, owner: Owner
+    ) -> None:
+        self._p = parts
+        self._bodies = kept
+        self._settling = settled
+        self._owner = owner
+        self._looking: dict[int, tuple[desk.Desk, Sequence[_Ready]]] = {}
+        self._looks = 0
+        self._signing = signing.Signing(parts.clock, parts.signing, self._signed)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a group has a connection and is not written to it yet."""
+        return bool(self._signing.busy or self._looking)
+
+    def take(self, parts: delivery_parts.Parts) -> None:
+        """Work with these from now on."""
+        self._p = parts
+        self._signing.take(parts.signing)
+
+    def waiting(self, at: desk.Desk) -> Iterator[messages.Due]:
+        """A lane's deliveries that have a connection and are not written to it yet."""
+        yield from self._signing.waiting(at)
+        for one, groups in self._looking.values():
+            if one is at:
+                yield from (due for group in groups for due in group.jobs)
+
+    def close(self) -> None:
+        """Nothing more is handed over."""
+        self._signing.close()
+
+    async def hand(self, at: desk.Desk, pairs: Sequence[tuple[session.Connection, desk.Group]]) -> None:
+        """Send what needs no signature at once, and the rest when it is signed."""
+        missing = [g[0].message for _, g in pairs if self._bodies.get(g[0].message) is None]
+        loaded = await self._p.store.bodies(missing) if missing else {}
+        ready: list[_Ready] = []
+        for connection, group in pairs:
+            message = group[0].message
+            body = self._bodies.get(message)
+            if body is None and message in loaded:
+                body = bodies.Body(loaded[message])
+            if body is None:
+                ready.append(_Ready(connection, group, None))
+                continue
+            out = compose.outgoing(group, body)
+            keys = self._p.keys().of(out.account, out.sender_domain)
+            if keys:
+                self._signing.ask(signing.Wish(at, connection, group, out, keys))
+            else:
+                ready.append(_Ready(connection, group, out))
+        if ready:
+            await self._send(at, self._look(at, ready))
+
+    def _signed(self, batch: Sequence[signing.Signed]) -> None:
+        """A batch came back from its thread."""
+        by_desk: dict[int, tuple[desk.Desk, list[_Ready]]] = {}
+        for one in batch:
+            wish = one.wish
+            if one.problem:
+                detail = f"not sent, because it cannot be signed: {one.problem}"
+                failure = session.Failure(replies.Stage.UNKNOWN, failures.Problem.UNSIGNED, detail)
+                self._owner.failed(wish.at, list(wish.jobs), failure)
+                self._settling.then_free(wish.connection, wish.at)
+            else:
+                _, ready = by_desk.setdefault(id(wish.at), (wish.at, []))
+                ready.append(_Ready(wish.connection, wish.jobs, wish.out, one.signatures))
+        for at, ready in by_desk.values():
+            self._owner.spawn(self._send(at, self._look(at, ready)))
+
+    def _look(self, at: desk.Desk, groups: Sequence[_Ready]) -> int:
+        """These are about to be looked at: until then they are under way."""
+        self._looks += 1
+        self._looking[self._looks] = (at, groups)
+        return self._looks
+
+    async def _send(self, at: desk.Desk, look: int) -> None:
+        """Read what stands against every recipient; then write, at once."""
+        _, groups = self._looking[look]
+        lookups = [
+            port.Lookup(due.key, due.domain, suppressions.Sender(due.account, due.bridge, due.list))
+            for group in groups
+            for due in group.jobs
+        ]
+        try:
+            standings = iter(await self._p.store.standing(lookups))
+        finally:
+            del self._looking[look]
+        for group in groups:
+            connection = group.connection
+            going = [due for due in group.jobs if self._may_go(at, due, next(standings))]
+            if group.out is None:
+                self._lost(at, going)
+            if not going or group.out is None:
+                self._owner.free(connection, at)
+            elif connection.can_send:
+                connection.send(going, compose.transaction(group.out, going, group.signatures))
+            else:
+                self._owner.put_back(at, going)
+
+    def _may_go(self, at: desk.Desk, due: messages.Due, standing: port.Standing) -> bool:
+        """Whether nothing stands against an attempt now; what does is settled without one."""
+        against = clearance.against(due, standing, self._owner.claim(at), self._p.clock.now_ms())
+        if against is not None:
+            self._settling.add(against, due, at)
+        return against is None
+
+    def _lost(self, at: desk.Desk, jobs: Sequence[messages.Due]) -> None:
+        for due in jobs:
+            lost = clearance.lost(due, self._owner.claim(at), self._p.clock.now_ms())
+            self._settling.add(lost, due, at)

@@ -1,10 +1,14 @@
 """Bodies are kept within the budget, and for as long as a delivery needs them."""
 
+import hashlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.dkim import verifier
 
 from gatepost.delivery import bodies
+from gatepost.dkim import canonical
 
 BODY = bodies.Body((b"Subject: x\r\n", b"\r\nhi\r\n"))
 SIZE = 18
@@ -63,6 +67,34 @@ def test_a_body_kept_twice_is_counted_once() -> None:
     kept.keep(1, BODY, 1)
     kept.keep(1, BODY, 1)
     assert kept.bytes == SIZE
+
+
+MESSAGE = b"From: a@shop.test\r\nSubject: x\r\n\r\n one \r\n\r\ntwo\r\n\r\n"
+
+
+@pytest.mark.parametrize("form", list(canonical.Form))
+def test_header_and_hash_do_not_depend_on_where_the_chunks_were_cut(form: canonical.Form) -> None:
+    whole = bodies.Body((MESSAGE,))
+    assert whole.header == b"From: a@shop.test\r\nSubject: x\r\n"
+    want = hashlib.sha256(verifier.canonical_body(MESSAGE.partition(b"\r\n\r\n")[2], form.value)).digest()
+    for cut in range(len(MESSAGE) + 1):
+        body = bodies.Body((MESSAGE[:cut], MESSAGE[cut:]))
+        assert (body.hash(form), body.header, body.size) == (want, whole.header, len(MESSAGE))
+    singly = bodies.Body(tuple(MESSAGE[at : at + 1] for at in range(len(MESSAGE))))
+    assert (singly.hash(form), singly.header) == (want, whole.header)
+
+
+@pytest.mark.parametrize("message", [b"From: a@b\r\n\r\n", b"From: a@b\r\n", b"From: a@b"])
+def test_a_message_that_is_all_header_has_an_empty_body(message: bytes) -> None:
+    body = bodies.Body((message,))
+    assert body.header == b"From: a@b\r\n"
+    assert body.hash(canonical.Form.RELAXED) == hashlib.sha256(b"").digest()
+
+
+def test_what_is_computed_once_is_kept() -> None:
+    body = bodies.Body((MESSAGE,))
+    assert body.hash(canonical.Form.RELAXED) is body.hash(canonical.Form.RELAXED)
+    assert body.header is body.header
 
 
 STEPS = st.lists(st.tuples(st.booleans(), st.integers(1, 4), st.integers(0, 30), st.integers(1, 3)))

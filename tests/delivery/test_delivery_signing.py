@@ -5,43 +5,20 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.delivery import scripted
+from tests.delivery import scripted, signers
 from tests.delivery import working as works
 from tests.dkim import dkim_values, verifier
 
-from gatepost.delivery import ring
 from gatepost.delivery import settings as delivery_settings
-from gatepost.dkim import keys
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import result as results
 from gatepost.model import suppression as suppressions
 
 State = events.State
-ACTIVE = directories.KeyState.ACTIVE
+entry, ring_of, BOTH, RECORDS = signers.entry, signers.ring_of, signers.BOTH, signers.RECORDS
 Given, working = works.Given, works.working
 BODY = b"From: News <news@shop.test>\r\nSubject: x\r\n\r\nhi \xe9\r\n.dotted\r\n..twice\r\n\r\n"
-
-
-def entry(
-    number: int, key: keys.Key, *, domain: int = 1, selector: str = "", state: directories.KeyState = ACTIVE
-) -> directories.DkimKey:
-    algorithm = directories.KeyAlgorithm(key.algorithm.value)
-    return directories.DkimKey(number, domain, selector or f"s{number}", algorithm, key.pem, state)
-
-
-def ring_of(
-    *entries: directories.DkimKey, domains: tuple[tuple[int, str], ...] = ((1, "shop.test"),)
-) -> ring.Ring:
-    owned = tuple(directories.SenderDomain(n, account, name) for n, (account, name) in enumerate(domains, 1))
-    return ring.Ring(directories.Directory(1, sender_domains=owned, dkim_keys=entries))
-
-
-BOTH = (entry(1, dkim_values.rsa_key()), entry(2, dkim_values.ed25519_key()))
-RECORDS = {
-    "s1._domainkey.shop.test": dkim_values.rsa_key().record,
-    "s2._domainkey.shop.test": dkim_values.ed25519_key().record,
-}
 
 
 async def test_what_is_received_carries_a_signature_of_every_active_key(tmp_path: Path) -> None:

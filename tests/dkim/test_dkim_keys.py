@@ -76,6 +76,20 @@ def test_what_cannot_sign_is_refused_in_one_line_without_its_bytes(raw: bytes, s
     assert "BEGIN" not in str(caught.value)
 
 
+@pytest.mark.parametrize("key", [values.rsa_key(), values.ed25519_key()], ids=lambda key: key.word)
+def test_a_key_known_to_be_good_is_loaded_without_proof_and_signs_the_same(key: keys.Key) -> None:
+    assert keys.load(key.pem.encode(), known=True).sign(b"text") == key.sign(b"text")
+
+
+def test_a_known_key_that_rotted_is_refused_before_it_signs() -> None:
+    numbers = pem(rsa.generate_private_key(65537, 1024), serialization.PrivateFormat.PKCS8)
+    der = bytearray(base64.b64decode(b"".join(numbers.splitlines()[1:-1])))
+    der[80] ^= 1  # in the modulus: the public half is another one now
+    text = base64.encodebytes(bytes(der))
+    with pytest.raises(keys.BadKey, match=r"do not belong together|no private key"):
+        keys.load(b"-----BEGIN PRIVATE KEY-----\n" + text + b"-----END PRIVATE KEY-----\n", known=True)
+
+
 @pytest.mark.slow
 def test_an_rsa_key_larger_than_verifiers_take_is_refused() -> None:
     with pytest.raises(keys.BadKey, match="an RSA key of 5120 bits, not of 1024 to 4096"):

@@ -97,6 +97,19 @@ _GROUPS = (
         "Domains that mail may be sent from.",
         (("add", "Let an account send from domains."), ("list", "List the sender domains.")),
     ),
+    (
+        "dkim",
+        "dkims",
+        "The keys that sign a domain's mail, and their records for DNS.",
+        (
+            ("new", "Make a key and print its DNS record."),
+            ("import", "Take a private key that there is already."),
+            ("list", "List the keys."),
+            ("show", "Print the DNS records of a domain's keys."),
+            ("activate", "Let a key sign."),
+            ("retire", "Let a key sign no more."),
+        ),
+    ),
 )
 
 

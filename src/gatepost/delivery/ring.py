@@ -28,10 +28,10 @@ class Held:
         return f"{self.entry.selector}._domainkey.{self.domain}"
 
     def signer(self) -> signature.Signer:
-        """Ready to sign. Costs milliseconds the first time (OpenSSL checks an RSA key). Raises BadKey that names it."""
+        """Ready to sign. Costs a millisecond the first time. Raises BadKey that names it."""
         try:
             if self._loaded is None:
-                self._loaded = keys.load(self.entry.private_key.encode())
+                self._loaded = keys.load(self.entry.private_key.encode(), known=True)
         except keys.BadKey as error:
             raise keys.BadKey(f"{self.name}: {error}") from None
         return signature.Signer(self.domain, self.entry.selector, self._loaded)
@@ -50,7 +50,7 @@ class Ring:
             if owner is None or entry.state is not directories.KeyState.ACTIVE:
                 continue
             old = known.get(entry.id)
-            same = old is not None and old.entry == entry
+            same = old is not None and (old.entry, old.domain) == (entry, owner.domain)
             held = old if same and old is not None else Held(entry, owner.domain)
             self.held[entry.id] = held
             self._by_domain.setdefault((owner.account, owner.domain), []).append(held)

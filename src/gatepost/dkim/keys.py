@@ -83,17 +83,35 @@ class Key:
         ).decode()
 
 
-def load(pem: bytes) -> Key:
-    """A key from its PEM (PKCS #8 or PKCS #1), without a passphrase. Raises BadKey."""
+def load(pem: bytes, *, known: bool = False) -> Key:
+    """A key from its PEM (PKCS #8 or PKCS #1), without a passphrase. Raises BadKey.
+
+    known: it was loaded in full before. OpenSSL then does not prove the primes of an RSA key again, for which it holds the
+    interpreter's lock (2048 bits: 50 ms); that both halves belong together is still tried.
+    """
     try:
-        found = serialization.load_pem_private_key(pem, None)
+        found = serialization.load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=known)
     except TypeError:
         raise BadKey("the key is encrypted: take the passphrase off first") from None
     except (ValueError, exceptions.UnsupportedAlgorithm):
         raise BadKey("this is no private key in PEM that can be read") from None
     if not isinstance(found, rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
         raise BadKey("the key is neither RSA nor Ed25519")
-    return Key(found)
+    key = Key(found)
+    if known:
+        _try(found)
+    return key
+
+
+def _try(private: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> None:
+    """A signature of its own verifies. Raises BadKey."""
+    try:
+        if isinstance(private, rsa.RSAPrivateKey):
+            private.public_key().verify(private.sign(b"", _PADDING, _SHA256), b"", _PADDING, _SHA256)
+        else:
+            private.public_key().verify(private.sign(b""), b"")
+    except (exceptions.InvalidSignature, ValueError):
+        raise BadKey("its private and its public half do not belong together") from None
 
 
 def strings(text: str) -> tuple[str, ...]:

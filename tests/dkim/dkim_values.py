@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from gatepost.dkim import canonical, keys, signature
 
-NOW_S = 1_800_000_000
+NOW_S = 1_700_000_000
 MESSAGE = (
     b"Received: from app.test by gw.test;\r\n\tFri, 15 Jan 2027 08:00:00 +0000\r\n"
     b"From: News <news@shop.test>\r\n"

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections import Counter
 from types import TracebackType
+from typing import Self
 
 _TOKEN = re.compile(rb"\nX-Token: (\S+)\r\n")
 
@@ -23,8 +24,8 @@ class Receiver:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
-    async def __aenter__(self) -> "Receiver":
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 23)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

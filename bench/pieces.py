@@ -8,7 +8,7 @@ from typing import cast
 
 from gatepost import clock as clocks
 from gatepost.app import compose
-from gatepost.delivery import opener, parts, route, session
+from gatepost.delivery import opener, parts, ring, route, session
 from gatepost.delivery import settings as delivery_settings
 from gatepost.delivery import worker as deliverers
 from gatepost.ingest import accept, connection, conversation, failures, gather
@@ -325,7 +325,7 @@ class _Opener:
 class Office:
     """A Deliverer at work."""
 
-    def __init__(self, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, tasks: asyncio.TaskGroup, keys: ring.Ring = ring.EMPTY) -> None:
         clock = clocks.SystemClock()
         settings = delivery_settings.DeliverySettings(
             lane=(delivery_settings.LaneOverride(connections=50, connections_per_min=0, per_connection=0),)
@@ -343,29 +343,30 @@ class Office:
             source=lambda number: SOURCE if number == 1 else None,
             tell_other=lambda lane: None,  # noqa: ARG005 - there is no other worker
             assignment=port.Assignment(1, tuple((slot, 1) for slot in range(port.SLOTS))),
+            keys=lambda: keys,
         )
         self._deliverer = deliverers.Deliverer(made)
         self._running = tasks.create_task(self._deliverer.run())
         self._number = 0
 
-    async def deliver(self, count: int) -> None:
-        """Hand in so many messages, and wait until they are settled."""
+    async def deliver(self, count: int, look_s: float = 0) -> None:
+        """Hand in so many messages, and wait until they are settled. look_s: how often to look; 0: at every turn of the loop."""
         for _ in range(count):
             self._number += 2
             self._deliverer.offer([_due(self._number)], (MESSAGE,))
             while self._deliverer.depth()["in_memory"] > 400:
-                await asyncio.sleep(0)
+                await asyncio.sleep(look_s)
         while self._deliverer.depth()["in_memory"]:
-            await asyncio.sleep(0)
+            await asyncio.sleep(look_s)
 
     def stop(self) -> None:
         """End it."""
         self._running.cancel()
 
 
-async def delivering(tasks: asyncio.TaskGroup) -> Office:
-    """An Office with its connections open."""
-    office = Office(tasks)
+async def delivering(tasks: asyncio.TaskGroup, keys: ring.Ring = ring.EMPTY) -> Office:
+    """An Office with its connections open, whose mail these keys sign."""
+    office = Office(tasks, keys)
     await office.deliver(500)
     return office
 
@@ -389,4 +390,5 @@ def _due(number: int) -> messages.Due:
         list="",
         size=len(MESSAGE),
         provider="127.0.0.1:2600",
+        sender_domain="sender.test",
     )

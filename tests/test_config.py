@@ -89,6 +89,7 @@ WRONG = {
     "a listener without a certificate": ("[[listener]]", "listener[0].tls"),
     "a route": ("[[route]]\ndomain = 'a.test'\nto = 'b.test'", "route[0].to"),
     "a way": ("[delivery]\nport = -1", "delivery.port"),
+    "a canonical form": ("[dkim]\ncanonicalization = 'loose/loose'", "dkim.canonicalization"),
     "policy": ("[policy]\nlifetime_s = 0", "policy.lifetime_s"),
 }
 
@@ -96,6 +97,19 @@ WRONG = {
 @pytest.mark.parametrize(("text", "key"), WRONG.values(), ids=WRONG)
 def test_a_value_that_makes_no_sense_names_its_key(tmp_path: Path, text: str, key: str) -> None:
     assert keys(wrong(tmp_path, text)) == [key]
+
+
+@pytest.mark.parametrize("text", ["expires_s = 60", "threads = 0", "canonicalization = 'relaxed'"])
+def test_signatures_that_would_help_nobody_are_refused(tmp_path: Path, text: str) -> None:
+    assert keys(wrong(tmp_path, f"[dkim]\n{text}")) == [f"dkim.{text.partition(' ')[0]}"]
+
+
+@pytest.mark.parametrize("form", ["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"])
+def test_every_pair_of_canonical_forms_may_be_chosen(tmp_path: Path, form: str) -> None:
+    path = tmp_path / config.FILE
+    path.write_text(f"[dkim]\ncanonicalization = '{form}'")
+    manner = config.load(path, {}).dkim.manner
+    assert f"{manner.header}/{manner.body}" == form
 
 
 def test_problems_of_all_sections_are_told_at_once_one_a_line(tmp_path: Path) -> None:
@@ -113,6 +127,8 @@ NUMBERS = sorted(
         **{f"policy.escalation.{n}": 0 for n in policy_settings.EscalationSettings.__struct_fields__},
         **{f"policy.hold.{n}": 0 for n in policy_settings.HoldSettings.__struct_fields__},
         **{f"policy.{n}": 0 for n in ("lifetime_s", "last_attempt_s", "resplits", "time_scale")},
+        "dkim.expires_s": 0,
+        "dkim.threads": 0,
         "workers": 0,
     }.keys()
     - {"delivery.allow_networks", "delivery.only_networks", "delivery.lane"}

@@ -106,3 +106,10 @@ def test_empty_lines_without_end_take_no_memory_until_they_count(form: Form) -> 
     tracemalloc.stop()
     assert made.digest() == hashlib.sha256(b"first" + lines * 1000 + b"last\r\n").digest()
     assert peak < 200_000
+
+
+@pytest.mark.parametrize("form", list(Form))
+@pytest.mark.parametrize("size", [2046, 2047, 2048, 4094, 4095, 16_383, 16_384, 40_000])
+def test_a_body_of_any_size_is_hashed_whole(form: Form, size: int) -> None:
+    body = bytes(97 + at % 26 for at in range(size)) + b"\r\n"
+    assert hashed(form, body) == hashlib.sha256(body).digest()

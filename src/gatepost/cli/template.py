@@ -67,6 +67,10 @@ json = false
 # connections = 20
 # per_second = 50
 
+# How mail is signed; `gatepost dkim new example.com` makes a key (docs/dkim.md).
+# [dkim]
+# expires_s = 604800
+
 # Your own rules for what replies mean stand above the shipped ones (docs/rules.md); this folder is looked for anyway.
 # [classify]
 # rules = "rules"

@@ -7,8 +7,9 @@ Not here: the body's hash (``canonical``), which keys sign for whom.
 """
 
 import base64
+import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -51,7 +52,10 @@ SIGNED: Final = (
     b"Auto-Submitted",
     b"Precedence",
 )
+_OVERSIGNED: Final = [(name.lower(), name) for name in OVERSIGNED]
+_SIGNED: Final = [(name.lower(), name) for name in SIGNED]
 _LINE: Final = 76  # octets after which a line of the field is folded
+_VALUE: Final = 72  # of the signature on one line
 _FIELD: Final = re.compile(rb"\r\n(?![ \t])")
 
 
@@ -81,7 +85,17 @@ class Message(msgspec.Struct, frozen=True):
 def sign(message: Message, signers: Sequence[Signer], manner: Manner, now_s: int) -> bytes:
     """A DKIM-Signature field of each signer, folded, with their CRLFs: for the top of the header."""
     names, signed = _chosen(split(message.header), manner.header)
-    return b"".join([_field(message, names, signed, one, (manner, now_s)) for one in signers])
+    stamp = b"t=%d;" % now_s
+    if manner.expires_s:
+        stamp += b" x=%d;" % (now_s + manner.expires_s)
+    body_hash = base64.b64encode(message.body_hash)
+    fields: list[bytes] = []
+    for one in signers:
+        written, own = _frame(names, one.key.algorithm, (one.domain, one.selector), manner)
+        value = base64.b64encode(one.key.sign(signed + own.filled(stamp, body_hash)))
+        lines = [value[at : at + _VALUE] for at in range(0, len(value), _VALUE)]
+        fields += (written.filled(stamp, body_hash), b"\r\n\t".join(lines), b"\r\n")
+    return b"".join(fields)
 
 
 def split(header: bytes) -> list[bytes]:
@@ -89,59 +103,56 @@ def split(header: bytes) -> list[bytes]:
     return [one + b"\r\n" for one in _FIELD.split(header.removesuffix(b"\r\n")) if one]
 
 
-def _chosen(fields: Iterable[bytes], form: canonical.Form) -> tuple[list[bytes], bytes]:
+def _chosen(fields: Iterable[bytes], form: canonical.Form) -> tuple[tuple[bytes, ...], bytes]:
     """The names of ``h=`` and the bytes that they stand for, in this order."""
     by_name: dict[bytes, list[bytes]] = {}
     for one in fields:
         by_name.setdefault(one.partition(b":")[0].rstrip(b" \t").lower(), []).append(one)
-    names: list[bytes] = []
-    found: list[bytes] = []
-    _add(OVERSIGNED, by_name, names, found)
-    names += OVERSIGNED
-    _add(SIGNED, by_name, names, found)
-    return names, b"".join([canonical.field(one, form) for one in found])
+    twice = [(name, one) for low, name in _OVERSIGNED if low in by_name for one in reversed(by_name[low])]
+    once = [(name, one) for low, name in _SIGNED if low in by_name for one in reversed(by_name[low])]
+    names = (*[name for name, _ in twice], *OVERSIGNED, *[name for name, _ in once])
+    return names, b"".join([canonical.field(one, form) for _, one in (*twice, *once)])
 
 
-def _add(
-    wanted: Iterable[bytes], by_name: Mapping[bytes, Sequence[bytes]], names: list[bytes], found: list[bytes]
-) -> None:
-    for name in wanted:
-        for one in reversed(by_name.get(name.lower(), ())):
-            names.append(name)
-            found.append(one)
+class _Text(msgspec.Struct, frozen=True):
+    """A field without the time and the body's hash, which stand between these."""
+
+    before: bytes
+    between: bytes
+    after: bytes
+
+    def filled(self, stamp: bytes, body_hash: bytes) -> bytes:
+        """The field up to its ``b=``."""
+        return b"".join((self.before, stamp, self.between, body_hash, self.after))
 
 
-def _field(
-    message: Message, names: Sequence[bytes], signed: bytes, signer: Signer, how: tuple[Manner, int]
-) -> bytes:
-    manner, now_s = how
+@functools.lru_cache(maxsize=1024)
+def _frame(
+    names: tuple[bytes, ...], algorithm: keys.Algorithm, place: tuple[str, str], manner: Manner
+) -> tuple[_Text, _Text]:
+    """The field as it is written, and as it is signed (§3.7: canonical, without its last CRLF).
+
+    Kept, because the mail of one application has the same fields: to fold them anew cost as much as an Ed25519 signature.
+    """
+    domain, selector = place
     tags = [
-        b"v=1;",
-        b"a=%s-sha256;" % signer.key.algorithm.encode(),
-        b"c=%s/%s;" % (manner.header.encode(), manner.body.encode()),
-        b"d=%s;" % signer.domain.encode(),
-        b"s=%s;" % signer.selector.encode(),
-        b"t=%d;" % now_s,
+        b" v=1;",
+        b" a=%s-sha256;" % algorithm.encode(),
+        b" c=%s/%s;" % (manner.header.encode(), manner.body.encode()),
+        b" d=%s;" % domain.encode(),
+        b" s=%s;" % selector.encode(),
     ]
-    if manner.expires_s:
-        tags.append(b"x=%d;" % (now_s + manner.expires_s))
     listed = [b"%s:" % name for name in names[:-1]]
-    words = [*_spaced(tags), b" h=" + listed[0], *listed[1:], names[-1] + b";"]
-    words += [b" bh=%s;" % base64.b64encode(message.body_hash)]
-    unsigned = b"DKIM-Signature:" + _folded(words) + b"\r\n\tb="
-    own = canonical.field(unsigned + b"\r\n", manner.header)[:-2]  # §3.7: without its last CRLF
-    value = base64.b64encode(signer.key.sign(signed + own))
-    return b"%s%s\r\n" % (unsigned, b"\r\n\t".join([value[at : at + 72] for at in range(0, len(value), 72)]))
+    head = b"DKIM-Signature:" + _folded(tags, len("DKIM-Signature:")) + b"\r\n\t"
+    field_names = b"\r\n\t" + _folded([b"h=", *listed, names[-1] + b";"], 1) + b"\r\n\tbh="
+    written = _Text(head, field_names, b";\r\n\tb=")
+    whole = canonical.field(written.filled(b"\0", b"\0") + b"\r\n", manner.header)[:-2]
+    return written, _Text(*whole.split(b"\0"))
 
 
-def _spaced(tags: Iterable[bytes]) -> list[bytes]:
-    return [b" " + tag for tag in tags]
-
-
-def _folded(words: Iterable[bytes]) -> bytes:
+def _folded(words: Iterable[bytes], column: int) -> bytes:
     """Words on lines; a fold takes the place of a space, or stands between the names of ``h=``, where it may (§3.5)."""
     pieces: list[bytes] = []
-    column = len("DKIM-Signature:")
     for word in words:
         if column + len(word) > _LINE:
             bare = word.lstrip(b" ")

@@ -55,6 +55,14 @@ async def test_a_name_in_the_table_is_answered(
     assert await _texts(server, name, kind) == expected
 
 
+async def test_a_published_text_is_answered_in_its_strings(server: sandbox_dns.DnsServer) -> None:
+    server.publish("S1._domainkey.shop.test", ("v=dkim1; k=rsa; p=" + "a" * 200, "b" * 150))
+    found = await _texts(server, "s1._domainkey.shop.test", "TXT")
+    assert found == ['"v=dkim1; k=rsa; p=' + "a" * 200 + '" "' + "b" * 150 + '"']
+    with pytest.raises(dns.resolver.NoAnswer):
+        await _texts(server, "s1._domainkey.shop.test", "MX")
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "error"),
     [

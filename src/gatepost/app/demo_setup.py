@@ -1,4 +1,4 @@
-"""What the demo installs and sends: a temporary installation with two Bridges and three Sources, and its messages."""
+"""What the demo installs and sends: a temporary installation with two Bridges, three Sources and signed mail, and its messages."""
 
 import datetime as dt
 import http.client
@@ -11,7 +11,8 @@ import msgspec
 
 from gatepost import clock as clocks
 from gatepost import config, errors
-from gatepost.app import compose
+from gatepost.app import compose, keymaking
+from gatepost.dkim import keys
 from gatepost.ingest import credentials
 from gatepost.model import directory as directories
 from gatepost.net import listen, tls
@@ -90,7 +91,7 @@ async def install(home: Path, world: worlds.World) -> Installed:
             [directories.Pool(0, account, name) for name in ("promo", "orders")], "demo"
         )
         promo, orders = (pool.id for pool in found.pools)
-        await store.change_directory(
+        found = await store.change_directory(
             [
                 directories.Source(0, promo, "acme-promo-1-1", ip="127.0.20.1", ehlo="out1.acme.test"),
                 directories.Source(0, promo, "acme-promo-1-2", ip="127.0.20.2", ehlo="out2.acme.test"),
@@ -109,9 +110,19 @@ async def install(home: Path, world: worlds.World) -> Installed:
             ],
             "demo",
         )
+        await store.change_directory([_signing(domain, world) for domain in found.sender_domains], "demo")
     finally:
         await store.close()
     return Installed(path, settings, smtp, web, password, key)
+
+
+def _signing(domain: directories.SenderDomain, world: worlds.World) -> directories.DkimKey:
+    """A key that signs the domain's mail, its record in the sandbox's DNS."""
+    key = keymaking.make(keys.Algorithm.RSA)
+    world.dns.publish(f"demo._domainkey.{domain.domain}", keys.strings(key.record))
+    now = clocks.SystemClock().now_ms()
+    staged = keymaking.entry(domain.id, "demo", key, now)
+    return keymaking.in_state(staged, directories.KeyState.ACTIVE, now)
 
 
 def message(person: str, subject: str) -> str:

@@ -46,7 +46,10 @@ def new_(  # noqa: PLR0913 - one parameter per option of the command
     algorithm
         Every receiver verifies rsa-2048; ed25519 stands beside it.
     """
-    made = _make(algorithm)
+    from gatepost.app import keymaking
+    from gatepost.dkim import keys
+
+    made = keymaking.make(keys.Algorithm(algorithm.partition("-")[0]))
     return context.run(_add(_Wanted(domain, account, selector, activate), made, config, json=json))
 
 
@@ -153,15 +156,17 @@ def activate_(
         The key's name in DNS.
     """
 
+    from gatepost.app import keymaking
+
     async def work() -> int:
         async with context.operated(context.load(config)) as (store, operator):
             known = await store.directory()
             owner = signers.domain_of(domain, account, known)
             key, now = signers.key_of(owner, selector, known), context.now_ms()
-            changes = [signers.in_state(key, directories.KeyState.ACTIVE, now)]
+            changes = [keymaking.in_state(key, directories.KeyState.ACTIVE, now)]
             if replace:
                 changes += [
-                    signers.in_state(one, directories.KeyState.RETIRED, now)
+                    keymaking.in_state(one, directories.KeyState.RETIRED, now)
                     for one in signers.keys_of(owner, known)
                     if one.id != key.id and one.algorithm is key.algorithm and signers.signs(one)
                 ]
@@ -192,12 +197,14 @@ def retire_(
         The key's name in DNS.
     """
 
+    from gatepost.app import keymaking
+
     async def work() -> int:
         async with context.operated(context.load(config)) as (store, operator):
             known = await store.directory()
             owner = signers.domain_of(domain, account, known)
             key = signers.key_of(owner, selector, known)
-            changes = [signers.in_state(key, directories.KeyState.RETIRED, context.now_ms())]
+            changes = [keymaking.in_state(key, directories.KeyState.RETIRED, context.now_ms())]
             changes = [one for one in changes if one not in known.dkim_keys]
             if changes:
                 known = await operator.change_directory(changes, context.actor())
@@ -219,6 +226,8 @@ class _Wanted(msgspec.Struct, frozen=True):
 
 
 async def _add(wanted: _Wanted, made: "keys.Key", config: Path, *, json: bool) -> int:
+    from gatepost.app import keymaking
+
     async with context.operated(context.load(config)) as (store, operator):
         known = await store.directory()
         owner = signers.domain_of(wanted.domain, wanted.account, known)
@@ -230,16 +239,9 @@ async def _add(wanted: _Wanted, made: "keys.Key", config: Path, *, json: bool) -
         if any(one.selector == selector for one in signers.keys_of(owner, known)):
             raise errors.BadInput("selector", f"{owner.domain} has a key {selector!r} already")
         now = context.now_ms()
-        entry = directories.DkimKey(
-            id=0,
-            domain=owner.id,
-            selector=selector,
-            algorithm=directories.KeyAlgorithm(made.algorithm.value),
-            private_key=made.pem,
-            created_at=now,
-        )
+        entry = keymaking.entry(owner.id, selector, made, now)
         if wanted.activate:
-            entry = signers.in_state(entry, directories.KeyState.ACTIVE, now)
+            entry = keymaking.in_state(entry, directories.KeyState.ACTIVE, now)
         known = await operator.change_directory([entry], context.actor())
     shape = signers.shape_of(signers.key_of(owner, selector, known), known)
     if not json:
@@ -247,17 +249,6 @@ async def _add(wanted: _Wanted, made: "keys.Key", config: Path, *, json: bool) -
         show.line("Its record for DNS:" if wanted.activate else _NEXT.format(owner.domain, selector))
     signers.tell(shape, json=json)
     return 0
-
-
-def _make(algorithm: str) -> "keys.Key":
-    """A new key; OpenSSL draws it."""
-    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-
-    from gatepost.dkim import keys
-
-    if algorithm == keys.Algorithm.ED25519:
-        return keys.Key(ed25519.Ed25519PrivateKey.generate())
-    return keys.Key(rsa.generate_private_key(65537, 2048))
 
 
 def _say(

@@ -86,15 +86,6 @@ def by_date(made: "keys.Key", owner: directories.SenderDomain, known: directorie
     )
 
 
-def in_state(key: directories.DkimKey, state: directories.KeyState, now: int) -> directories.DkimKey:
-    """The key as it is then; unchanged if it is so already."""
-    if key.state is state:
-        return key
-    if state is directories.KeyState.ACTIVE:
-        return msgspec.structs.replace(key, state=state, activated_at=now, retired_at=0)
-    return msgspec.structs.replace(key, state=state, retired_at=now)
-
-
 def signs(key: directories.DkimKey) -> bool:
     """Whether it signs now."""
     return key.state is directories.KeyState.ACTIVE

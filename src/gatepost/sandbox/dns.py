@@ -1,4 +1,4 @@
-"""A DNS server for the sandbox: MX and address records out of a table, on UDP.
+"""A DNS server for the sandbox: MX, address and TXT records out of a table, on UDP.
 
 Guarantees: answers only what is in the table; anything else under it is NXDOMAIN; garbage is ignored.
 """
@@ -33,6 +33,7 @@ class DnsServer(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self.address = ""
         self.asked = 0
+        self._texts: dict[str, tuple[str, ...]] = {}
 
     async def start(self) -> None:
         """Listen on a free port of 127.0.0.1."""
@@ -41,6 +42,10 @@ class DnsServer(asyncio.DatagramProtocol):
         self._transport = transport
         host, port = transport.get_extra_info("sockname")[:2]
         self.address = f"{host}:{port}"
+
+    def publish(self, name: str, strings: tuple[str, ...]) -> None:
+        """Answer with this TXT record from now on: strings of at most 255 octets (RFC 1035 §3.3.14)."""
+        self._texts[name.lower()] = strings
 
     def stop(self) -> None:
         """Stop listening."""
@@ -67,11 +72,14 @@ class DnsServer(asyncio.DatagramProtocol):
         zone = self._zone
         if name in zone.broken:
             response.set_rcode(dns.rcode.SERVFAIL)
-        elif name not in zone.mx and name not in zone.addresses:
+        elif name not in zone.mx and name not in zone.addresses and name not in self._texts:
             response.set_rcode(dns.rcode.NXDOMAIN)
         elif question.rdtype == dns.rdatatype.MX and name in zone.mx:
             records = [f"{preference} {host.rstrip('.')}." for preference, host in zone.mx[name]]
             response.answer.append(dns.rrset.from_text(question.name, TTL, "IN", "MX", *records))
         elif question.rdtype == dns.rdatatype.A and name in zone.addresses:
             response.answer.append(dns.rrset.from_text(question.name, TTL, "IN", "A", zone.addresses[name]))
+        elif question.rdtype == dns.rdatatype.TXT and name in self._texts:
+            text = " ".join(f'"{one}"' for one in self._texts[name])
+            response.answer.append(dns.rrset.from_text(question.name, TTL, "IN", "TXT", text))
         return response

@@ -158,15 +158,68 @@ async def test_many_at_once_are_each_signed_once(tmp_path: Path, threads: int) -
             assert all(len(verifier.verify(body, RECORDS)) == 1 for body in server.bodies)
 
 
+async def being_signed(at: works.Works) -> None:
+    """Until something is: a matter of turns of the loop, because the first signature needs a thread to start."""
+    async with asyncio.timeout(10):
+        while not at.deliverer._handing.busy:  # noqa: ASYNC110 - the threads have no bell
+            await asyncio.sleep(0)
+
+
+async def test_what_is_being_signed_is_under_way(tmp_path: Path) -> None:
+    """Else a domain that leaves the lane meanwhile would take it along, and it would be sent twice."""
+    async with scripted.serving() as server, working(tmp_path, given := Given(server.port)) as at:
+        at.ring = ring_of(*BOTH)
+        [due] = await at.accept("a@x.test", provider=given.provider)
+        at.offer([due])
+        await being_signed(at)
+        desk = at.deliverer._desks.known(due.lane)
+        assert [one.id for one in at.deliverer._handing.waiting(desk)] == [due.id]
+        assert at.deliverer._under_way(desk, "x.test")
+        assert not at.deliverer._under_way(desk, "y.test")
+        await at.store.wait_settled(1)
+        assert not at.deliverer._under_way(desk, "x.test")
+
+
 async def test_a_stop_waits_for_what_is_being_signed(tmp_path: Path) -> None:
     async with scripted.serving() as server, working(tmp_path, given := Given(server.port)) as at:
         at.ring = ring_of(*BOTH)
         at.offer(await at.accept("a@x.test", provider=given.provider))
-        await at.store.wait_settled(1)
-        at.offer(await at.accept("b@x.test", provider=given.provider))
-        await asyncio.sleep(0)  # the pump has handed it over; its signature is not there yet
-        await asyncio.sleep(0)
+        await being_signed(at)
         await at.deliverer.drain(5)
-        delivered, known = len(await at.events(State.DELIVERED)), len(server.bodies)
-        assert delivered == known
-        assert all(verifier.verify(body, RECORDS) for body in server.bodies)
+        assert len(await at.events(State.DELIVERED)) == 1
+        assert [len(verifier.verify(body, RECORDS)) for body in server.bodies] == [2]
+
+
+async def test_a_stop_out_of_patience_leaves_what_is_being_signed_as_it_was(tmp_path: Path) -> None:
+    async with scripted.serving() as server, working(tmp_path, given := Given(server.port)) as at:
+        at.ring = ring_of(*BOTH)
+        [due] = await at.accept("a@x.test", provider=given.provider)
+        at.offer([due])
+        await being_signed(at)
+        await at.deliverer.drain(0)
+        [row] = await at.store.due(due.lane, at.clock.now_ms(), 9)
+        assert (row.id, row.attempts, server.bodies) == (due.id, 0, [])
+
+
+async def test_a_new_manner_is_that_of_the_next_signature(tmp_path: Path) -> None:
+    async with scripted.serving() as server, working(tmp_path, given := Given(server.port)) as at:
+        at.ring = ring_of(BOTH[1])
+        for number, form in enumerate(["relaxed/relaxed", "simple/simple"], 1):
+            manner = delivery_settings.SigningSettings(canonicalization=form, expires_s=86_400 * number)
+            at.deliverer.take(msgspec.structs.replace(at.parts(given), signing=manner))
+            at.offer(await at.accept("a@x.test", provider=given.provider))
+            await at.store.wait_settled(number)
+        found = [verifier.verify(body, RECORDS)[0] for body in server.bodies]
+        assert [one["c"] for one in found] == ["relaxed/relaxed", "simple/simple"]
+        assert [int(one["x"]) - int(one["t"]) for one in found] == [86_400, 172_800]
+
+
+async def test_a_signature_that_fails_by_a_mistake_of_ours_is_settled_too(tmp_path: Path) -> None:
+    odd = msgspec.structs.replace(BOTH[1], private_key=5)
+    async with scripted.serving() as server, working(tmp_path, given := Given(server.port)) as at:
+        at.ring = ring_of(odd)
+        at.offer(await at.accept("a@x.test", provider=given.provider))
+        await at.store.wait_settled(1)
+        [deferred] = await at.events(State.DEFERRED)
+        assert "it cannot be signed: s2._domainkey.shop.test: AttributeError" in deferred.detail
+        assert server.bodies == []

@@ -26,6 +26,7 @@ _COMMANDS = (
     ("send", "sending:send", "Submit one message."),
     ("explain", "explaining:explain", "What a reply means, and what would be done."),
     ("classify", "classifying:classify", "What many replies mean: JSON lines in and out."),
+    ("report", "reporting:report", "What bounce and feedback mails say: one JSON line each."),
     ("events", "feed:events", "Everything that happened, in order; --follow for what happens now."),
     ("trace", "tracing:trace", "The whole life of a message, or of what went to an address."),
     ("why", "tracing:why", "What a delivery waits for."),

@@ -5,13 +5,10 @@ bounce, whatever it says: a vacation note must never end in a suppression.
 """
 
 import enum
-import re
 
 import msgspec
 
-from gatepost.reports import phrases, prose, report, structure
-
-_ANSWER = re.compile(r"\s*(?:re|aw|sv|fwd?|wg|tr|rv|antw?|r)\s?:")
+from gatepost.reports import mailbox, phrases, prose, report, structure
 
 _OPENING = 2500  # characters of a text that tell what it is
 
@@ -50,24 +47,33 @@ def is_bounce(mail: structure.Mail, text: str, found: Found, *, answer: bool) ->
     if sender is Sender.DAEMON:
         return worded and (found.rank >= prose.NAMED or found.returned)
     if sender is Sender.MACHINE or not fields:
-        return (worded or titled) and found.rank >= prose.NAMED
-    return titled and worded and _is_formed(subject, found)
-
-
-def _is_formed(subject: str, found: Found) -> bool:
-    """Whether a text from somebody has the form of a bounce, and is not about one."""
-    return found.rank == prose.HEADS or (
-        found.rank == prose.NAMED and found.coded and not _ANSWER.match(subject)
+        return worded and _is_formed(found)
+    return (
+        titled
+        and (worded or found.coded)
+        and (found.rank == prose.HEADS or found.returned)
+        and _is_formed(found)
     )
 
 
+def _is_formed(found: Found) -> bool:
+    """Whether a text has the form of a bounce, and is not about one: it names recipients, and what was said or sent."""
+    if found.rank == prose.HEADS:
+        return True
+    return found.rank == prose.NAMED and (found.coded or found.returned)
+
+
 def _sender(mail: structure.Mail) -> Sender:
+    """By the address; a name alone is soon written."""
     if not mail.fields:
         return Sender.SOMEBODY
     named = mail.sender.lower()
-    if phrases.DAEMON.search(named):
+    address = mailbox.first(named)
+    if phrases.DAEMON.search(address or named):
         return Sender.DAEMON
-    return Sender.MACHINE if phrases.MACHINE.search(named) else Sender.SOMEBODY
+    return (
+        Sender.MACHINE if phrases.DAEMON.search(named) or phrases.MACHINE.search(named) else Sender.SOMEBODY
+    )
 
 
 def _tells(text: str) -> bool:

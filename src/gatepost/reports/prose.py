@@ -20,7 +20,6 @@ _HEAD = re.compile(
 _SENDMAIL = re.compile(
     rf"^[45][0-9][0-9][ -](?:[45]\.\d{{1,3}}\.\d{{1,3}} )?<?(?P<address>{mailbox.PATTERN})>?\.\.\."
 )
-_RCPT = re.compile(rf"\bRCPT TO: ?<?(?P<address>{mailbox.PATTERN})", re.IGNORECASE)
 _CLOSING = re.compile(
     r"^[>\])\"'»\s]*(?:<mailto:[^>\n]*>|\(mailto:[^)\n]*\)|\([^)\s]{0,100}@[^)\s]{0,100}\)|\((?:expanded|(?:ultimately )?generated|forwarded)[^)\n]{0,200}\))*[\s:;,*.-]*"
 )

@@ -19,6 +19,7 @@ COMMANDS = [
         "domain add",
         "domain list",
     ),
+    *("token list", "token rotate"),
     *("pool add", "pool list", "pool show", "source add", "source list", "source show", "source revoke"),
 ]
 

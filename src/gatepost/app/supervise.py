@@ -16,7 +16,7 @@ import msgspec
 from gatepost import clock as clocks
 from gatepost import config, errors
 from gatepost import log as logs
-from gatepost.app import compose, control, link, operate, processes, starting
+from gatepost.app import compose, control, link, operate, processes, signing, starting
 from gatepost.model import facts as fact_values
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
@@ -57,6 +57,7 @@ class Supervisor:
             store = await compose.open_store(self.settings, None)
             try:
                 await compose.ensure_node(store, self.settings.node)
+                await signing.ensure(store)
                 await self._run(store, lock_fd, ready)
             finally:
                 await store.close()

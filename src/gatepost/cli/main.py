@@ -111,6 +111,12 @@ _GROUPS = (
             ("retire", "Let a key sign no more."),
         ),
     ),
+    (
+        "token",
+        "tokens",
+        "The keys that return paths and header tokens are signed with.",
+        (("rotate", "Sign with a new key."), ("list", "List the keys.")),
+    ),
 )
 
 

@@ -147,6 +147,15 @@ class Node(msgspec.Struct, frozen=True, gc=False, tag="node"):
     name: str
 
 
+class TokenKey(msgspec.Struct, frozen=True, gc=False, tag="token_key"):
+    """A secret that return paths and header tokens are signed with. since: ms; mail accepted from then on has it."""
+
+    id: int
+    name: str
+    secret: bytes
+    since: int
+
+
 class Directory(msgspec.Struct, frozen=True, gc=False):
     """All of it at one version: a worker holds one and takes a new one when the version has risen."""
 
@@ -158,6 +167,7 @@ class Directory(msgspec.Struct, frozen=True, gc=False):
     sender_domains: tuple[SenderDomain, ...] = ()
     nodes: tuple[Node, ...] = ()
     dkim_keys: tuple[DkimKey, ...] = ()
+    token_keys: tuple[TokenKey, ...] = ()
 
 
-Change = Account | Bridge | Pool | Source | SenderDomain | Node | DkimKey
+Change = Account | Bridge | Pool | Source | SenderDomain | Node | DkimKey | TokenKey

@@ -24,9 +24,10 @@ _KINDS: dict[str, type[directories.Change]] = {
     "domain": directories.SenderDomain,
     "node": directories.Node,
     "dkim_key": directories.DkimKey,
+    "token_key": directories.TokenKey,
 }
 _WORDS = {kind: word for word, kind in _KINDS.items()}
-_SECRETS = frozenset({"password", "password_mac", "key_mac", "private_key"})
+_SECRETS = frozenset({"password", "password_mac", "key_mac", "private_key", "secret"})
 
 
 def read(version: int, found: Iterable[tuple[str, str]]) -> directories.Directory:
@@ -43,6 +44,7 @@ def read(version: int, found: Iterable[tuple[str, str]]) -> directories.Director
         sender_domains=_of(by_kind["domain"], directories.SenderDomain),
         nodes=_of(by_kind["node"], directories.Node),
         dkim_keys=_of(by_kind["dkim_key"], directories.DkimKey),
+        token_keys=_of(by_kind["token_key"], directories.TokenKey),
     )
 
 
@@ -136,7 +138,7 @@ def _references(entry: directories.Change) -> list[tuple[str, int]]:
             return [("pool", entry.pool), *([("node", entry.node)] if entry.node else [])]
         case directories.DkimKey():
             return [("domain", entry.domain)]
-        case directories.Account() | directories.Node():
+        case directories.Account() | directories.Node() | directories.TokenKey():
             return []
 
 

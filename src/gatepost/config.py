@@ -33,7 +33,7 @@ _HOSTNAME = re.compile(
 _MAX_HOSTNAME = 255
 _LONGEST_SOCKET = "/worker-63.sock"  # of those in the data directory
 _MAX_SOCKET_PATH = 107  # Linux: bytes of a Unix socket's path
-_RESTART = ("data_dir", "node", "hostname", "workers", "listener", "http", "dns")
+_RESTART = ("data_dir", "node", "hostname", "workers", "listener", "inbound", "http", "dns")
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hostname: str = ""
     workers: int = 0
     listener: tuple[ingest_settings.ListenerSettings, ...] = ()
+    inbound: ingest_settings.InboundSettings = ingest_settings.InboundSettings()
     http: ingest_settings.HttpSettings = ingest_settings.HttpSettings()
     tls: ingest_settings.TlsSettings = ingest_settings.TlsSettings()
     dns: DnsSettings = DnsSettings()
@@ -179,7 +180,8 @@ def problems(found: Settings) -> Iterator[errors.BadInput]:
     yield from _general_problems(found)
     for index, listener in enumerate(found.listener):
         yield from ingest_settings.listener_problems(listener, f"listener[{index}]", found.tls)
-    yield from ingest_settings.shared_addresses(found.listener, found.http)
+    yield from ingest_settings.inbound_problems(found.inbound)
+    yield from ingest_settings.shared_addresses(found.listener, found.http, found.inbound)
     yield from ingest_settings.http_problems(found.http, found.tls)
     yield from ingest_settings.tls_problems(found.tls)
     if found.dns.server:

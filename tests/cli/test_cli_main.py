@@ -18,6 +18,7 @@ COMMANDS = [
         "bridge revoke",
         "domain add",
         "domain list",
+        "domain show",
     ),
     *("token list", "token rotate"),
     *("pool add", "pool list", "pool show", "source add", "source list", "source show", "source revoke"),
@@ -70,7 +71,7 @@ def test_the_configuration_may_come_from_the_environment(
     monkeypatch.setenv("GATEPOST_CONFIG", str(gateway.config))
     monkeypatch.setenv("GATEPOST_KEY", "gp_x")
     monkeypatch.chdir("/")
-    assert gateway.bare("domain", "list", "--json").lines == [{"domain": "shop.test", "account": "default"}]
+    assert [one["domain"] for one in gateway.bare("domain", "list", "--json").lines] == ["shop.test"]
 
 
 def test_send_without_a_gateway_names_the_address(gateway: values.Gateway) -> None:

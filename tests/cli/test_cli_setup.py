@@ -15,7 +15,8 @@ def test_init_writes_what_check_finds_good(place: values.Gateway) -> None:
     assert place.run("check").status == 0
     [bridge] = place.made("bridge", "list")
     assert (bridge["name"], bridge["pool"], bridge["on_suppressed"]) == ("app", "default", "refuse")
-    assert place.made("domain", "list") == [{"domain": "shop.test", "account": "default"}]
+    [domain] = place.made("domain", "list")
+    assert (domain["domain"], domain["account"], domain["in_use"]) == ("shop.test", "default", "keep")
     assert [one["ehlo"] for one in place.made("source", "list")] == ["mx.shop.test"]
 
 

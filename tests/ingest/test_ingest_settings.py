@@ -84,8 +84,9 @@ def test_an_address_belongs_to_one_listener() -> None:
     one = settings.ListenerSettings(address="127.0.0.1:25")
     free = settings.ListenerSettings(address="127.0.0.1:0")
     http = settings.HttpSettings(address="127.0.0.1:25")
-    shared = settings.shared_addresses((one, free, free, one), http)
-    assert places(shared) == ["listener[3].address", "http.address"]
+    inbound = settings.InboundSettings(address="127.0.0.1:25")
+    shared = settings.shared_addresses((one, free, free, one), http, inbound)
+    assert places(shared) == ["listener[3].address", "inbound.address", "http.address"]
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,17 @@ Guarantees: ends when the parent does; an error of the store ends it, and the pa
 """
 
 import asyncio
+import random
 import signal
+from collections.abc import Sequence
 
 from gatepost import clock as clocks
+from gatepost import config
 from gatepost import log as logs
 from gatepost.app import compose, link
+from gatepost.net import bounce_domain, resolver
 from gatepost.store import port
-from gatepost.upkeep import checkpoint, watchdog
+from gatepost.upkeep import checkpoint, proving, watchdog
 
 BEAT_S = 1.0
 
@@ -26,6 +30,7 @@ async def run(line: link.Link, orders: link.Orders) -> int:
             running = [
                 tasks.create_task(checkpoint.run(store, log)),
                 tasks.create_task(watchdog.run(store, clocks.SystemClock(), log)),
+                tasks.create_task(_prove(store, orders.settings, log)),
                 tasks.create_task(_beat(line, store)),
                 tasks.create_task(_obey(line, stop)),
             ]
@@ -35,6 +40,23 @@ async def run(line: link.Link, orders: link.Orders) -> int:
     finally:
         await store.close()
     return 0
+
+
+async def _prove(store: port.Store, settings: config.Settings, log: logs.Logger) -> None:
+    """Look whether the bounce domains of sender domains are right."""
+    clock = clocks.SystemClock()
+    servers = (settings.dns.server,) if settings.dns.server else ()
+    asked = resolver.Resolver(servers, clock=clock, shuffle=random.shuffle)
+    names = settings.inbound.hosts or (settings.hostname,)
+    hosts = frozenset(name.lower().rstrip(".") for name in names) if settings.inbound.address else frozenset()
+
+    async def check(domain: str, exits: Sequence[bounce_domain.Exit]) -> bounce_domain.Checked:
+        if not hosts:
+            problem = "there is no inbound listener ([inbound] address)"
+            return bounce_domain.Checked(bounce_domain.Kind.BAD, problem)
+        return await bounce_domain.check(asked, domain, hosts, exits)
+
+    await proving.Prover(store, check, settings.hostname, clock, random.random).run(log)
 
 
 async def _beat(line: link.Link, store: port.Store) -> None:

@@ -18,8 +18,8 @@ import msgspec
 from gatepost import clock as clocks
 from gatepost import config, errors
 from gatepost import log as logs
-from gatepost.app import compose, link, whispers
-from gatepost.delivery import opener, parts, ring, route
+from gatepost.app import compose, link, signing, whispers
+from gatepost.delivery import opener, parts, returning, ring, route
 from gatepost.delivery import worker as deliverers
 from gatepost.ingest import accept, conversation, failures, gather, http, listener, memory, serve, space
 from gatepost.ingest import book as books
@@ -49,6 +49,7 @@ class Worker:
         self.shelf = books.Shelf()
         self.sources: dict[int, directories.Source] = {}
         self.ring = ring.EMPTY
+        self.paths = returning.NONE
         self.node = 0
         self.stopping = asyncio.Event()
         self.ready = False
@@ -74,6 +75,9 @@ class Worker:
         self.shelf.replace(found)
         self.sources = {source.id: source for source in found.sources}
         self.ring = ring.Ring(found, self.ring)
+        self.paths = returning.Paths(
+            found.sender_domains, signing.keys(found), marked=bool(self.settings.inbound.address)
+        )
         self.node = next((n.id for n in found.nodes if n.name == self.settings.node), 0)
         for problem in self.shelf.book().missing(self.settings.listener):
             self.log.warning("nobody gets in there without AUTH", problem=str(problem))
@@ -100,6 +104,7 @@ class Worker:
             assignment=self.orders.assignment,
             signing=settings.dkim,
             keys=self.ring_get,
+            paths=self.paths_get,
         )
 
     async def take_rules(self, rules: dict[str, bytes]) -> None:
@@ -115,6 +120,10 @@ class Worker:
     def ring_get(self) -> ring.Ring:
         """The keys that sign."""
         return self.ring
+
+    def paths_get(self) -> returning.Paths:
+        """The return paths and header tokens, by the Directory as it is now."""
+        return self.paths
 
     def fixed_provider(self, domain: str, source: directories.Source) -> str:
         """The Provider where the operator has fixed the way, by the routes as they are now; else empty."""

@@ -1,24 +1,38 @@
 """``gatepost domain …``: the domains that an account may send from."""
 
+from typing import Literal
+
 import msgspec
 
+from gatepost import errors
 from gatepost.cli import applying, context, show
+from gatepost.model import directory as directories
 
 
 class DomainShape(msgspec.Struct, frozen=True):
-    """A sender domain as scripts see it."""
+    """A sender domain as scripts see it.
+
+    return_path: as set. in_use: ``verp`` only while the check passes. proved_since: null while it does not; problem: why not.
+    """
 
     domain: str
     account: str
+    return_path: str
+    in_use: str
+    bounce_domain: str | None
+    proved_since: str | None
+    problem: str | None
 
 
 def add_(
     *names: str,
     account: str = "default",
+    return_path: Literal["keep", "verp"] | None = None,
+    bounce_domain: str = "",
     json: context.Json = False,
     config: context.Config = context.DEFAULT,
 ) -> int:
-    """Let an account send from these domains.
+    """Let an account send from these domains, or change how.
 
     Parameters
     ----------
@@ -26,24 +40,61 @@ def add_(
         example.com …
     account
         Whose they are.
+    return_path
+        keep: the submitter's MAIL FROM. verp: an address of ours for each delivery, so that late bounces come here; used only
+        while the bounce domain's MX is this gateway and its SPF passes. Without it: as it is.
+    bounce_domain
+        Where those addresses are; bounce.DOMAIN without it.
     """
-    from gatepost import errors
     from gatepost.cli import planning
 
     if not names:
         raise errors.BadInput("domain", "name at least one")
-    plan = planning.Plan(domain=tuple(planning.DomainPlan(name, account) for name in names))
-    return context.run(applying.carry_out(plan, config, json=json))
+    wanted = tuple(planning.DomainPlan(name, account, return_path, bounce_domain) for name in names)
+    return context.run(applying.carry_out(planning.Plan(domain=wanted), config, json=json))
 
 
 def list_(*, json: context.Json = False, config: context.Config = context.DEFAULT) -> int:
     """List the sender domains."""
-    known = context.run(context.directory(config))
-    accounts = {account.id: account.name for account in known.accounts}
-    found = [DomainShape(one.domain, accounts.get(one.account, "")) for one in known.sender_domains]
+    found = _all(context.run(context.directory(config)))
     if json:
         for one in found:
             show.json_line(one)
     else:
-        show.table(("account", "domain"), [(one.account, one.domain) for one in found])
+        rows = [
+            (one.account, one.domain, one.return_path, one.in_use, one.bounce_domain or "") for one in found
+        ]
+        show.table(("account", "domain", "return path", "in use", "bounce domain"), rows)
     return 0
+
+
+def show_(name: str, /, *, json: context.Json = False, config: context.Config = context.DEFAULT) -> int:
+    """Show one sender domain, in each account that has it.
+
+    Parameters
+    ----------
+    name
+        example.com
+    """
+    found = [one for one in _all(context.run(context.directory(config))) if one.domain == name.lower()]
+    if not found:
+        raise errors.BadInput("domain", f"{name!r} is no sender domain")
+    for one in found:
+        show.record(one, json=json)
+    return 0
+
+
+def _all(known: directories.Directory) -> list[DomainShape]:
+    accounts = {account.id: account.name for account in known.accounts}
+    return [
+        DomainShape(
+            domain=one.domain,
+            account=accounts.get(one.account, ""),
+            return_path=one.return_path.name.lower(),
+            in_use="verp" if one.verp else "keep",
+            bounce_domain=one.bounce_domain or None,
+            proved_since=show.time_or_none(one.proved_since),
+            problem=one.problem or None,
+        )
+        for one in known.sender_domains
+    ]

@@ -96,7 +96,11 @@ _GROUPS = (
         "domain",
         "domains",
         "Domains that mail may be sent from.",
-        (("add", "Let an account send from domains."), ("list", "List the sender domains.")),
+        (
+            ("add", "Let an account send from domains, or change how."),
+            ("list", "List the sender domains."),
+            ("show", "Show one sender domain, and whether its return path is proved."),
+        ),
     ),
     (
         "dkim",

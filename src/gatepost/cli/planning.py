@@ -16,6 +16,7 @@ from gatepost.cli import context
 from gatepost.ingest import credentials
 from gatepost.model import address as addresses
 from gatepost.model import directory as directories
+from gatepost.net import bounce_domain as bounce_domains
 from gatepost.store import port
 
 DEFAULT = "default"
@@ -68,10 +69,15 @@ class BridgePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DomainPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[[domain]]``: a domain that an account may send from."""
+    """``[[domain]]``: a domain that an account may send from; what is not given stays as it is.
+
+    bounce_domain: under ``verp``; empty: ``bounce.`` before the name.
+    """
 
     name: str
     account: str = DEFAULT
+    return_path: Literal["keep", "verp"] | None = None
+    bounce_domain: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -231,10 +237,39 @@ def _source(wanted: SourcePlan, known: directories.Directory) -> directories.Sou
 def _domain(wanted: DomainPlan, known: directories.Directory) -> directories.SenderDomain:
     account = account_of(wanted.account, known).id
     domain = _domain_key(wanted.name)
-    for old in known.sender_domains:
-        if old.account == account and old.domain == domain:
-            return old
-    return directories.SenderDomain(0, account, domain)
+    fresh = directories.SenderDomain(0, account, domain)
+    same = (one for one in known.sender_domains if one.account == account and one.domain == domain)
+    return _returning(wanted, next(same, fresh))
+
+
+def _returning(wanted: DomainPlan, old: directories.SenderDomain) -> directories.SenderDomain:
+    """With the return path that is wanted; a new one has to be proved first."""
+    path = old.return_path
+    if wanted.return_path is not None:
+        path = directories.ReturnPath[wanted.return_path.upper()]
+    bounce = ""
+    if path is directories.ReturnPath.VERP:
+        bounce = _bounce_domain(
+            wanted.bounce_domain or old.bounce_domain or f"bounce.{old.domain}", old.domain
+        )
+    elif wanted.bounce_domain:
+        raise errors.BadInput(f"domain {old.domain}.bounce_domain", 'is for return_path = "verp" alone')
+    if (path, bounce) == (old.return_path, old.bounce_domain):
+        return old
+    return msgspec.structs.replace(old, return_path=path, bounce_domain=bounce, proved_since=0, problem="")
+
+
+def _bounce_domain(name: str, domain: str) -> str:
+    """Under the organisational domain of the sender's, so that SPF and From stay aligned (RFC 7489 §3.1.2)."""
+    bounce = _domain_key(name)
+    top = bounce_domains.organisational(domain)
+    if not bounce.endswith(f".{top}"):
+        raise errors.BadInput(f"domain {domain}.bounce_domain", f"{bounce} is not below {top}")
+    if bounce == domain:
+        raise errors.BadInput(
+            f"domain {domain}.bounce_domain", "is the sender domain itself: its own mail would come here"
+        )
+    return bounce
 
 
 def _check_source(wanted: SourcePlan) -> None:

@@ -3,14 +3,14 @@
 ``outgoing`` decides everything but the signatures; whatever changes a byte of the message belongs there. ``transaction``
 puts the signatures (of ``gatepost.delivery.signing``) on top, last, and is what the connection sends.
 Guarantees: the bytes that were signed are the bytes that are sent; the body's chunks are never copied or joined.
-Not here yet, because their issues bring them: return path, token header and conversion.
+Not here yet, because its issue brings it: conversion.
 """
 
 from collections.abc import Sequence
 
 import msgspec
 
-from gatepost.delivery import bodies
+from gatepost.delivery import bodies, returning
 from gatepost.model import message as messages
 from gatepost.smtp import client as smtp_client
 
@@ -19,7 +19,8 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A message on its way out, complete but for its signatures.
 
     sender: the return path, empty for ``<>``. fields: header fields that this attempt puts on top of ``body``, each with
-    its CRLF. body: as accepted, or as converted for the host. account, sender_domain: who signs.
+    its CRLF. body: as accepted, or as converted for the host. account, sender_domain: who signs. reports_until: ms; how long
+    a late report can be tied to it by a token, 0 where it has none.
     """
 
     account: int
@@ -30,6 +31,7 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     body: bodies.Body
     eight_bit: bool
     smtputf8: bool
+    reports_until: int = 0
 
     @property
     def header(self) -> bytes:
@@ -37,18 +39,19 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
         return self.fields + self.body.header
 
 
-def outgoing(jobs: Sequence[messages.Due], body: bodies.Body) -> Outgoing:
-    """One message for deliveries that share message, domain and envelope sender: all changes to it, but the signatures."""
+def outgoing(jobs: Sequence[messages.Due], body: bodies.Body, path: returning.Path | None = None) -> Outgoing:
+    """One message for deliveries that share message, domain and return path: all changes to it, but the signatures."""
     first = jobs[0]
     return Outgoing(
         account=first.account,
         sender_domain=first.sender_domain,
-        sender=first.sender,
+        sender=first.sender if path is None else path.sender,
         recipients=tuple([job.recipient for job in jobs]),
-        fields=b"",
+        fields=b"" if path is None else path.fields,
         body=body,
         eight_bit=first.eight_bit,
         smtputf8=first.utf8,
+        reports_until=0 if path is None else path.until,
     )
 
 

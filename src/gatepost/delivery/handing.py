@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 
 import msgspec
 
-from gatepost.delivery import bodies, clearance, compose, desk, session, settling, signing
+from gatepost.delivery import bodies, clearance, compose, desk, returning, session, settling, signing
 from gatepost.delivery import parts as delivery_parts
 from gatepost.model import failure as failures
 from gatepost.model import message as messages
@@ -78,7 +78,8 @@ class Handing:
         missing = [g[0].message for _, g in pairs if self._bodies.get(g[0].message) is None]
         loaded = await self._p.store.bodies(missing) if missing else {}
         ready: list[_Ready] = []
-        for connection, group in pairs:
+        for connection, waited in pairs:
+            group, path = self._on_its_way(at, waited)
             message = group[0].message
             body = self._bodies.get(message)
             if body is None and message in loaded:
@@ -86,7 +87,7 @@ class Handing:
             if body is None:
                 ready.append(_Ready(connection, group, None))
                 continue
-            out = compose.outgoing(group, body)
+            out = compose.outgoing(group, body, path)
             keys = self._p.keys().of(out.account, out.sender_domain)
             if keys:
                 self._signing.ask(signing.Wish(at, connection, group, out, keys))
@@ -94,6 +95,18 @@ class Handing:
                 ready.append(_Ready(connection, group, out))
         if ready:
             await self._send(at, self._look(at, ready))
+
+    def _on_its_way(self, at: desk.Desk, group: desk.Group) -> tuple[desk.Group, returning.Path | None]:
+        """What goes now, and with which return path. A group that waited while its domain was given return paths of ours goes
+        one by one after all.
+        """
+        paths = self._p.paths()
+        if not paths.active:
+            return group, None
+        first, *others = paths.divided(group, at.source)
+        for one in reversed(others):
+            self._owner.put_back(at, one)
+        return first, paths.of(first[0], at.source)
 
     def _signed(self, batch: Sequence[signing.Signed]) -> None:
         """A batch came back from its thread."""
@@ -137,7 +150,8 @@ class Handing:
             if not going or group.out is None:
                 self._owner.free(connection, at)
             elif connection.can_send:
-                connection.send(going, compose.transaction(group.out, going, group.signatures))
+                transaction = compose.transaction(group.out, going, group.signatures)
+                connection.send(going, transaction, group.out.reports_until)
             else:
                 self._owner.put_back(at, going)
 

@@ -45,6 +45,7 @@ class Judge:
             tls=connection.tls,
             smarthost=source.smarthost,
             recipients=len(done.jobs),
+            reports_until=done.reports_until,
         )
         for due, reply in zip(done.jobs, done.answers, strict=True):
             if reply is None:
@@ -52,7 +53,7 @@ class Judge:
             elif reply.positive and reply.stage is replies.Stage.DOT:
                 yield due, results.Attempted(due.id, claim, attempt, reply, verdicts.DELIVERED)
             else:
-                verdict = self._classifier.classify(reply, _context(due, attempt))
+                verdict = self._classifier.classify(reply, _context(due, attempt, done.sender or due.sender))
                 doubt = done.in_doubt and reply.stage is replies.Stage.DOT
                 yield due, results.Attempted(due.id, claim, attempt, reply, verdict, in_doubt=doubt)
 
@@ -78,7 +79,7 @@ class Judge:
         )
         for due in jobs:
             if failure.reply is not None:
-                verdict = self._classifier.classify(failure.reply, _context(due, attempt))
+                verdict = self._classifier.classify(failure.reply, _context(due, attempt, due.sender))
                 yield due, results.Attempted(due.id, claim, attempt, failure.reply, verdict)
             else:
                 verdict = self._classifier.classify_failure(failure.stage, failure.problem)
@@ -94,8 +95,8 @@ class Judge:
         return results.Attempted(due.id, claim, attempt, said, verdict, in_doubt=done.in_doubt)
 
 
-def _context(due: messages.Due, attempt: results.Attempt) -> classifiers.Context:
-    sender = due.sender.decode("utf-8", "replace")
+def _context(due: messages.Due, attempt: results.Attempt, mail_from: bytes) -> classifiers.Context:
+    sender = mail_from.decode("utf-8", "replace")
     return classifiers.Context(
         provider=attempt.provider,
         peer=attempt.peer_host or attempt.peer_ip,

@@ -6,7 +6,7 @@ import msgspec
 
 from gatepost import clock as clocks
 from gatepost.classify import classifier as classifiers
-from gatepost.delivery import opener, ring, route
+from gatepost.delivery import opener, returning, ring, route
 from gatepost.delivery import settings as delivery_settings
 from gatepost.model import directory as directories
 from gatepost.store import port
@@ -28,3 +28,4 @@ class Parts(msgspec.Struct, frozen=True):
     assignment: port.Assignment = port.Assignment(0)
     signing: delivery_settings.SigningSettings = delivery_settings.SigningSettings()
     keys: Callable[[], ring.Ring] = lambda: ring.EMPTY
+    paths: Callable[[], returning.Paths] = lambda: returning.NONE

@@ -24,6 +24,7 @@ class Done(msgspec.Struct, frozen=True, gc=False):
 
     in_doubt: the final dot was written and no answer to it read. untouched: the host closed a reused connection before
     it answered anything: nothing was tried. problem: set where an answer is missing. ms: from the first byte written.
+    sender: the return path. reports_until: ms; how long a late report can be tied to it, 0 for not at all.
     """
 
     jobs: tuple[messages.Due, ...]
@@ -35,6 +36,8 @@ class Done(msgspec.Struct, frozen=True, gc=False):
     problem: failures.Problem | None = None
     detail: str = ""
     stage: replies.Stage = replies.Stage.UNKNOWN
+    sender: bytes = b""
+    reports_until: int = 0
 
 
 class Failure(Exception):
@@ -89,6 +92,8 @@ class Connection(asyncio.Protocol):
         self._tls_wanted: asyncio.Future[None] = self._loop.create_future()
         self._transport: asyncio.Transport | None = None
         self._jobs: tuple[messages.Due, ...] = ()
+        self._sender = b""
+        self._reports_until = 0
         self._started_at = 0
         self._due_by = 0.0
         self._watch: asyncio.TimerHandle | None = None
@@ -141,9 +146,13 @@ class Connection(asyncio.Protocol):
         """TLS was wanted and did not come about: the events of this connection say so."""
         self.tls = f"none (STARTTLS: {reason})"
 
-    def send(self, jobs: Sequence[messages.Due], transaction: smtp_client.Transaction) -> None:
-        """Begin a transaction for these deliveries; it ends in ``on_done``."""
+    def send(
+        self, jobs: Sequence[messages.Due], transaction: smtp_client.Transaction, reports_until: int = 0
+    ) -> None:
+        """Begin a transaction for these deliveries; it ends in ``on_done``. reports_until: see ``Done``."""
         self._jobs = tuple(jobs)
+        self._sender = transaction.sender
+        self._reports_until = reports_until
         self._started_at = self._now_ms()
         self.sent += len(jobs)
         self._client.send(transaction)
@@ -249,6 +258,8 @@ class Connection(asyncio.Protocol):
                 problem=event.problem,
                 detail=event.detail,
                 stage=replies.Stage.MAIL,
+                sender=self._sender,
+                reports_until=self._reports_until,
             ),
         )
 
@@ -277,6 +288,8 @@ class Connection(asyncio.Protocol):
                 problem=event.problem,
                 detail=event.detail,
                 stage=event.stage,
+                sender=self._sender,
+                reports_until=self._reports_until,
             ),
         )
 

@@ -159,8 +159,11 @@ class Deliverer:
             limit = lane.window + lane.known
             rows = await self._p.store.due(lane.number, self._p.clock.now_ms(), limit)
             lane.refill(rows, complete=len(rows) < limit)
+        paths = self._p.paths()
         while lane.waiting and at.wants_more:
-            self._dispatch(at, lane.take(desk.GROUP_LIMIT))
+            group = lane.take(desk.GROUP_LIMIT)
+            for one in paths.divided(group, at.source) if paths.active else (group,):
+                self._dispatch(at, one)
         pairs = list(at.matches())
         if pairs:
             await self._handing.hand(at, pairs)

@@ -32,6 +32,7 @@ OVERSIGNED: Final = (
     b"List-Unsubscribe",
     b"List-Unsubscribe-Post",
     b"Feedback-ID",
+    b"X-Gatepost-Token",
 )
 # Signed as often as they are there: lists and relays may add their own.
 SIGNED: Final = (

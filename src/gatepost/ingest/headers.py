@@ -33,7 +33,12 @@ _PLAIN_FROM = re.compile(
     rb"""|([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+))[ \t]*"""
 )
 _LABELS = (b"list", b"campaign", b"tags", b"metadata", b"expires-in")
-_CUT = (b"\nbcc:", b"\nresent-bcc:", *(b"\nx-gatepost-" + name + b":" for name in _LABELS))
+_CUT = (
+    b"\nbcc:",
+    b"\nresent-bcc:",
+    b"\nx-gatepost-token:",  # another mail's: a report would be tied to that one
+    *(b"\nx-gatepost-" + name + b":" for name in _LABELS),
+)
 
 
 class Header(msgspec.Struct, frozen=True, gc=False):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from gatepost import errors
+from gatepost.model import address as mail_addresses
 from gatepost.net import addresses
 
 MIB = 1024 * 1024
@@ -21,6 +22,7 @@ MAX_HOPS = 50  # Received headers; Postfix's hopcount_limit (RFC 5321 §6.3)
 MAX_RECIPIENTS = 4_094  # a message and its deliveries take one range of ids (gatepost.model.ids)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_BRIDGE = re.compile(rf"(?:{_NAME.pattern}/)?{_NAME.pattern}")
 _HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 MAX_SIZE = 1024 * MIB  # of one message; beyond, no receiver takes it
 _DAY_S = 86_400
@@ -52,6 +54,27 @@ class ListenerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     auth_without_tls: bool = False
     per_ip_connections: int = 50
     max_connections: int = 1000
+
+
+class InboundSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[inbound]``: where late bounces, complaints and wishes to unsubscribe come in; empty address: nowhere.
+
+    hosts: the names under which MX records lead to it; empty: ``hostname``. max_size: bytes of one report. budget: bytes of
+    reports in memory at once in one worker; above it 451. max_connections, per_ip_connections: open at once in one worker;
+    above them 421. unverified_per_min: mails from one address that no valid token lets in; above it 451. operator: who gets
+    what comes to postmaster@ and abuse@, over ``bridge``. parse_timeout_s: for reading one report.
+    """
+
+    address: str = ""
+    hosts: tuple[str, ...] = ()
+    max_size: int = 10 * MIB
+    budget: int = 64 * MIB
+    max_connections: int = 1000
+    per_ip_connections: int = 50
+    unverified_per_min: int = 60
+    operator: str = ""
+    bridge: str = ""
+    parse_timeout_s: float = 5.0
 
 
 class HttpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -173,13 +196,44 @@ def listener_problems(listener: ListenerSettings, place: str, tls: TlsSettings) 
     yield from errors.out_of_range(listener.max_connections, 1, _MANY, f"{place}.max_connections")
 
 
+def inbound_problems(inbound: InboundSettings) -> Iterator[errors.BadInput]:
+    """Everything that is wrong with ``[inbound]``."""
+    if inbound.address:
+        yield from wrong_host_port(inbound.address, "inbound.address")
+    for host in inbound.hosts:
+        if not _HOST.fullmatch(host):
+            yield errors.BadInput("inbound.hosts", f"{host!r} is no host name (IDNs as A-labels)")
+    if inbound.bridge and not _BRIDGE.fullmatch(inbound.bridge):
+        yield errors.BadInput("inbound.bridge", f"{inbound.bridge!r} is not the name of a Bridge")
+    if bool(inbound.operator) != bool(inbound.bridge):
+        place = "inbound.bridge" if inbound.operator else "inbound.operator"
+        yield errors.BadInput(place, "operator and bridge go together: who gets the mail, and how it is sent")
+    if inbound.operator:
+        try:
+            mail_addresses.parse(inbound.operator)
+        except errors.BadInput as problem:
+            yield errors.BadInput("inbound.operator", problem.problem)
+    for key, least, most in (
+        ("max_size", 1024, MAX_SIZE),
+        ("budget", 1024, 1024 * MAX_SIZE),
+        ("max_connections", 1, _MANY),
+        ("per_ip_connections", 1, _MANY),
+        ("unverified_per_min", 0, _MANY),
+        ("parse_timeout_s", 0.1, 60),
+    ):
+        yield from errors.out_of_range(getattr(inbound, key), least, most, f"inbound.{key}")
+    if inbound.budget < inbound.max_size:
+        yield errors.BadInput("inbound.budget", f"{inbound.budget} is below max_size")
+
+
 def shared_addresses(
-    listeners: tuple[ListenerSettings, ...], http: HttpSettings
+    listeners: tuple[ListenerSettings, ...], http: HttpSettings, inbound: InboundSettings
 ) -> Iterator[errors.BadInput]:
     """Addresses that are given twice: the system would hand each connection to either of the two."""
     owners: dict[str, str] = {}
     given = [(f"listener[{index}].address", one.address) for index, one in enumerate(listeners)]
-    for place, address in [*given, ("http.address", http.address)]:
+    given += [("inbound.address", inbound.address), ("http.address", http.address)]
+    for place, address in given:
         if not address or address.endswith(":0"):
             continue
         if address in owners:

@@ -100,12 +100,32 @@ class Source(msgspec.Struct, frozen=True, gc=False, tag="source"):
         return bool(self.host)
 
 
+class ReturnPath(enum.IntEnum):
+    """What stands in MAIL FROM: the submitter's address, or one of our own for each delivery."""
+
+    KEEP = 0
+    VERP = 1
+
+
 class SenderDomain(msgspec.Struct, frozen=True, gc=False, tag="domain"):
-    """A domain that an account may send from."""
+    """A domain that an account may send from.
+
+    bounce_domain: where return paths of ours are, under VERP. proved_since: when the check of its MX and SPF began to pass
+    (ms), or 0 while it does not: then the submitter's address is kept. problem: what the last check said, if it was no.
+    """
 
     id: int
     account: int
     domain: str
+    return_path: ReturnPath = ReturnPath.KEEP
+    bounce_domain: str = ""
+    proved_since: int = 0
+    problem: str = ""
+
+    @property
+    def verp(self) -> bool:
+        """Whether its mail gets return paths of ours now."""
+        return self.return_path is ReturnPath.VERP and self.proved_since > 0
 
 
 class KeyAlgorithm(enum.StrEnum):

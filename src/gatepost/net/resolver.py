@@ -15,6 +15,7 @@ from collections.abc import Callable
 import dns.rdata
 import dns.rdatatype
 import dns.rdtypes.ANY.MX
+import dns.rdtypes.ANY.TXT
 import msgspec
 
 from gatepost import clock as clocks
@@ -128,6 +129,10 @@ class Resolver:
             )
         return AddressAnswer(AddressKind.NONE, detail=f"{host} has no address")
 
+    async def records(self, name: str, rdtype: dns.rdatatype.RdataType) -> questions.Records:
+        """The records of one type, as DNS gave them."""
+        return await self._find(name, rdtype)
+
     # --- what records mean
 
     async def _implicit(self, domain: str) -> MxAnswer:
@@ -208,6 +213,12 @@ class Resolver:
 def is_host(name: str) -> bool:
     """Whether mail can go to an MX record's name: not to an address written as a name, nor to one too long."""
     return len(name) <= MAX_NAME and _HOST.fullmatch(name) is not None
+
+
+def text_of(rdata: dns.rdata.Rdata) -> str:
+    """A TXT record's strings as one (RFC 7208 §3.3); bytes beyond ASCII match nothing."""
+    assert isinstance(rdata, dns.rdtypes.ANY.TXT.TXT)  # noqa: S101 - asked for
+    return b"".join(rdata.strings).decode("ascii", "replace")
 
 
 def _mx_record(rdata: dns.rdata.Rdata) -> tuple[int, str]:

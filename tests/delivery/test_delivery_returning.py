@@ -1,0 +1,120 @@
+"""Which return path and which token a message leaves with."""
+
+import msgspec
+import pytest
+from tests.delivery import delivery_values as values
+
+from gatepost.delivery import bodies, compose, returning
+from gatepost.model import directory as directories
+from gatepost.model import message as messages
+from gatepost.reports import token as tokens
+
+KEYS = tokens.keys([(1, b"k" * 32, 0)])
+SOURCE = directories.Source(3, 2, "out")
+PROVED = directories.SenderDomain(
+    1, 1, "shop.test", directories.ReturnPath.VERP, "bounce.shop.test", proved_since=5
+)
+
+
+def due(**changes: object) -> messages.Due:
+    base = values.due(4099, message=4098)
+    fields = {
+        "account": 1,
+        "sender": b"news@shop.test",
+        "sender_domain": "shop.test",
+        "expires_at": 72 * 3600_000,
+    }
+    return msgspec.structs.replace(base, **{**fields, **changes})
+
+
+def paths(*domains: directories.SenderDomain, marked: bool = False) -> returning.Paths:
+    return returning.Paths(domains, KEYS, marked=marked)
+
+
+def test_a_proved_domain_gets_a_return_path_for_each_delivery() -> None:
+    path = paths(PROVED).of(due(), SOURCE)
+    assert path is not None
+    local, _, domain = path.sender.decode().partition("@")
+    assert domain == "bounce.shop.test"
+    read = tokens.read(local, KEYS, 0)
+    assert (read.standing, read.purpose, read.about) == (
+        tokens.Standing.VALID,
+        tokens.Purpose.RETURN_PATH,
+        4099,
+    )
+    assert read.expires_at == 72 * 3600_000 + tokens.RETURN_PATH_MS
+    [mark] = tokens.in_headers(path.fields)
+    marked = tokens.read(mark, KEYS, 0)
+    assert (marked.purpose, marked.about) == (tokens.Purpose.DELIVERY, 4099)
+    assert marked.expires_at == path.until == 72 * 3600_000 + tokens.HEADER_MS
+
+
+def test_each_delivery_of_a_message_has_its_own_and_each_try_the_same() -> None:
+    made = paths(PROVED)
+    first, second = made.of(due(), SOURCE), made.of(due(id=4100), SOURCE)
+    assert first is not None
+    assert second is not None
+    assert first.sender != second.sender
+    assert made.of(due(attempts=3, next_at=5), SOURCE) == first
+
+
+def test_its_groups_are_divided_and_those_of_others_are_not() -> None:
+    group = [due(id=n) for n in range(4099, 4102)]
+    assert paths(PROVED).divided(group, SOURCE) == [[one] for one in group]
+    assert paths(PROVED, marked=True).divided([due(sender_domain="other.test")] * 2, SOURCE) == [
+        [due(sender_domain="other.test")] * 2
+    ]
+
+
+@pytest.mark.parametrize(
+    ("domain", "changes", "source"),
+    [
+        pytest.param(msgspec.structs.replace(PROVED, proved_since=0), {}, SOURCE, id="not proved"),
+        pytest.param(
+            msgspec.structs.replace(PROVED, return_path=directories.ReturnPath.KEEP), {}, SOURCE, id="keep"
+        ),
+        pytest.param(PROVED, {"sender": b""}, SOURCE, id="the null sender"),
+        pytest.param(PROVED, {"account": 2}, SOURCE, id="another account"),
+        pytest.param(PROVED, {"sender_domain": "notshop.test"}, SOURCE, id="another domain"),
+        pytest.param(
+            PROVED, {}, directories.Source(3, 2, "relay", host="relay.test", port=25), id="a smarthost"
+        ),
+    ],
+)
+def test_the_submitters_return_path_is_kept(
+    domain: directories.SenderDomain, changes: dict[str, object], source: directories.Source
+) -> None:
+    assert paths(domain).of(due(**changes), source) is None
+    path = paths(domain, marked=True).of(due(**changes), source)
+    assert path is not None
+    assert path.sender == due(**changes).sender
+    [mark] = tokens.in_headers(path.fields)
+    read = tokens.read(mark, KEYS, 0)
+    assert (read.purpose, read.about) == (tokens.Purpose.MESSAGE, due().message)
+
+
+def test_a_subdomain_is_its_parents() -> None:
+    path = paths(PROVED).of(due(sender_domain="mail.shop.test"), SOURCE)
+    assert path is not None
+    assert path.sender.endswith(b"@bounce.shop.test")
+
+
+def test_where_nothing_is_wanted_there_is_nothing_to_ask() -> None:
+    assert not returning.NONE.active
+    assert not paths(msgspec.structs.replace(PROVED, proved_since=0)).active
+    assert paths(marked=True).active
+    assert not returning.Paths([PROVED], tokens.Keys(()), marked=True).active
+
+
+def test_what_goes_on_the_wire_has_the_field_on_top_and_says_its_size() -> None:
+    job, body = due(size=7), (b"A: b\r\n", b"\r")
+    path = paths(PROVED).of(job, SOURCE)
+    assert path is not None
+    out = compose.outgoing([job], bodies.Body(body), path)
+    sent = compose.transaction(out, [job], b"DKIM-Signature: x\r\n")
+    assert sent.body == (b"DKIM-Signature: x\r\n" + path.fields, *body)
+    assert sent.size == sum(map(len, sent.body))
+    assert (sent.sender, out.reports_until) == (path.sender, path.until)
+    assert out.header.startswith(path.fields)  # so it is signed
+    kept = compose.outgoing([job], bodies.Body(body))
+    assert (kept.sender, kept.fields, kept.reports_until) == (b"news@shop.test", b"", 0)

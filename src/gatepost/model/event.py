@@ -29,6 +29,7 @@ class State(enum.IntEnum):
     CHANGED = 11
     LOGIN_FAILED = 12
     INCIDENT = 13
+    REPORTED = 14  # a report came in that changes nothing
 
     @property
     def word(self) -> str:

@@ -96,6 +96,23 @@ class OpenDelivery(msgspec.Struct, frozen=True, gc=False):
     last_reply: bytes = b""
 
 
+class Sent(msgspec.Struct, frozen=True, gc=False):
+    """What a delivery leaves behind that was taken with a token, for as long as reports about it may come (until, ms).
+
+    at: when it was taken. recipients: of the whole message. before: the address's record that the delivery reset, or None
+    where it said nothing. bounced_at, complained_at, unsubscribed_at: when the first such report came, 0 for never.
+    """
+
+    delivery: OpenDelivery
+    at: int
+    until: int
+    recipients: int = 0
+    before: AddressRecord | None = None
+    bounced_at: int = 0
+    complained_at: int = 0
+    unsubscribed_at: int = 0
+
+
 class Facts(msgspec.Struct, frozen=True, gc=False):
     """All of it for one Result.
 
@@ -103,7 +120,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     mail of this Bridge (ms, to the minute); read only where the address's record has refusals, else 0. streaks: of the
     Provider that answered and of the domain. host_took_at: when this very host last took mail of this Source and sender domain (ms, to the
     minute), and presumed: the entries that its template's streak has written; both read only for a verdict that is
-    ``presumable``.
+    ``presumable``. sent: what the delivery left behind, for a report about it; None where it left nothing.
     """
 
     delivery: OpenDelivery
@@ -113,3 +130,28 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     streaks: tuple[Streak, ...] = ()
     host_took_at: int = 0
     presumed: tuple[suppression_values.Suppression, ...] = ()
+    sent: Sent | None = None
+
+
+NOBODY = OpenDelivery(
+    id=0,
+    message=0,
+    account=0,
+    bridge=0,
+    pool=0,
+    source=0,
+    lane=0,
+    provider="",
+    priority=messages.Priority.BULK,
+    status=messages.Status.QUEUED,
+    recipient="",
+    key="",
+    domain="",
+    sender_domain="",
+    list="",
+    campaign="",
+    tags="",
+    received_at=0,
+    expires_at=0,
+    next_at=0,
+)

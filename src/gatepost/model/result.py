@@ -1,7 +1,8 @@
-"""The values in which an attempt, an expiry, or an operator's action ends. Nothing else changes a delivery."""
+"""The values in which an attempt, an expiry, an operator's action or a report ends. Nothing else changes a delivery."""
 
 import msgspec
 
+from gatepost.model import late
 from gatepost.model import reply as replies
 from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
@@ -83,4 +84,20 @@ class Cancelled(msgspec.Struct, frozen=True, gc=False, tag="cancelled"):
     reason: str = ""
 
 
-Result = Attempted | Blocked | Postponed | Expired | Cancelled
+class Reported(msgspec.Struct, frozen=True, gc=False, tag="reported"):
+    """A report came in, for which no claim is needed. delivery: by its token, 0 where that is not valid.
+
+    told: of a bounce. of_message: the token is of the whole message, and names a delivery only where it has one alone.
+    exempt: complaints about this Bridge's mail suppress nobody. category: of a notice, or empty; detail: one line.
+    """
+
+    delivery: int
+    filed: late.Filed
+    told: tuple[late.Told, ...] = ()
+    of_message: bool = False
+    exempt: bool = False
+    category: str = ""
+    detail: str = ""
+
+
+Result = Attempted | Blocked | Postponed | Expired | Cancelled | Reported

@@ -6,6 +6,7 @@ import msgspec
 
 from gatepost.model import event as events
 from gatepost.model import facts as fact_values
+from gatepost.model import late
 from gatepost.model import message as messages
 from gatepost.model import suppression as suppressions
 
@@ -39,11 +40,13 @@ class Softening(msgspec.Struct, frozen=True, gc=False):
 
 
 class Settlement(msgspec.Struct, frozen=True, gc=False):
-    """Exactly one of ``ending`` and ``reschedule`` is set.
+    """Exactly one of ``ending`` and ``reschedule`` is set, or neither where a report came in.
 
     address: the record's new value, or None when unchanged. suppress: entries written (replacing the same identity).
     release: entries deleted. streaks: their new values. soften: what is done to entries of earlier settlements. (A mail that
-    is taken ends all streaks of its Provider and domain: that is the store's, as it is the store that knows them.)
+    is taken ends all streaks of its Provider and domain: that is the store's, as it is the store that knows them.) sent:
+    what the delivery leaves behind. filed: the report that is kept. charged_at: ms; the minute in which late events are
+    counted.
     """
 
     ending: Ending | None
@@ -54,3 +57,6 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     release: tuple[suppressions.Suppression, ...] = ()
     streaks: tuple[fact_values.Streak, ...] = ()
     soften: Softening | None = None
+    sent: fact_values.Sent | None = None
+    filed: late.Filed | None = None
+    charged_at: int = 0

@@ -16,6 +16,16 @@ def delivered(record: fact_values.AddressRecord, now_ms: int) -> fact_values.Add
     return fact_values.AddressRecord(record.key, now_ms)
 
 
+def revoked(record: fact_values.AddressRecord, sent: fact_values.Sent) -> fact_values.AddressRecord:
+    """The last delivery was none: what it wiped out counts again, unless more has happened since."""
+    if record.delivered_at != sent.at:
+        return record
+    before = sent.before or fact_values.AddressRecord(record.key)
+    if record == _replace(delivered(record, sent.at), holds=record.holds):
+        return _replace(before, holds=record.holds)
+    return _replace(record, delivered_at=before.delivered_at)
+
+
 def hard(record: fact_values.AddressRecord, now_ms: int) -> fact_values.AddressRecord:
     """A hard verdict for everyone; the first one's time is kept, because a second one a day later confirms it."""
     return _replace(record, hard_at=record.hard_at or now_ms)

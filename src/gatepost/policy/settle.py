@@ -1,6 +1,6 @@
 """From one Result and what the store knows to everything that changes: the one decision about a delivery.
 
-Guarantees: pure; exactly one of ``ending`` and ``reschedule`` is set; every event carries all that is known about
+Guarantees: pure; one of ``ending`` and ``reschedule`` is set, but for reports; every event carries all that is known about
 where it happened. The way of a delivered mail is short on purpose: it is run for every mail (bench/).
 Not here: what a reply means (``gatepost.classify``), what a failed attempt leads to (``attempted``).
 """
@@ -12,7 +12,7 @@ from gatepost.model import facts as fact_values
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import verdict as verdicts
-from gatepost.policy import attempted, ending, provenance, remember, suppress
+from gatepost.policy import attempted, ending, provenance, remember, reported, suppress
 from gatepost.policy import terms as term_values
 
 Category = verdicts.Category
@@ -39,6 +39,20 @@ def settle(
             if result.verdict.outcome is verdicts.Outcome.DELIVERED:
                 return _delivered(result, facts, now_ms)
             return attempted.settle(result, facts, now_ms, jitter, terms)
+        case results.Reported():
+            return reported.settle(result, facts, now_ms, terms)
+        case _:
+            return _unattempted(result, facts, now_ms, jitter, terms)
+
+
+def _unattempted(
+    result: results.Blocked | results.Postponed | results.Expired | results.Cancelled,
+    facts: fact_values.Facts,
+    now_ms: int,
+    jitter: float,
+    terms: term_values.Terms,
+) -> settlements.Settlement:
+    match result:
         case results.Blocked():
             return _blocked(result, facts, now_ms)
         case results.Postponed():
@@ -71,7 +85,15 @@ def _delivered(result: results.Attempted, facts: fact_values.Facts, now_ms: int)
         events=told,
         address=remember.delivered(facts.address, now_ms),
         release=lifted,
+        sent=_sent(result, facts, now_ms) if result.attempt.reports_until else None,
     )
+
+
+def _sent(result: results.Attempted, facts: fact_values.Facts, now_ms: int) -> fact_values.Sent:
+    """What is kept of it for reports that may come."""
+    record = facts.address
+    before = None if record == fact_values.AddressRecord(record.key) else record
+    return fact_values.Sent(facts.delivery, now_ms, result.attempt.reports_until, before=before)
 
 
 def _blocked(result: results.Blocked, facts: fact_values.Facts, now_ms: int) -> settlements.Settlement:

@@ -20,6 +20,8 @@ Standing = suppressions.Standing
 HARD = "hard"
 ESCALATED = "escalated"
 REFUSED = "refused"
+COMPLAINT = "complaint"
+UNSUBSCRIBED = "unsubscribed"
 AUTOMATIC = frozenset({HARD, ESCALATED, REFUSED})  # reasons that a verdict gave, not a person
 
 
@@ -76,6 +78,24 @@ def escalated(
         created_at=now_ms,
         last_at=now_ms,
         expires_at=now_ms + expires,
+    )
+
+
+def of_feedback(
+    delivery: fact_values.OpenDelivery, rule: term_values.Rule, reason: str, reply: bytes, now_ms: int
+) -> suppressions.Suppression:
+    """The entry of what the recipient himself said. reply: the evidence."""
+    scope = Scope.ACCOUNT if rule.scope is None else rule.scope
+    expires = rule.expires or 0
+    return msgspec.structs.replace(
+        _about(delivery, suppressions.Kind.ADDRESS, scope),
+        standing=Standing.PROVISIONAL if expires else Standing.CONFIRMED,
+        reason=reason,
+        category=rule.word,
+        reply=reply,
+        created_at=now_ms,
+        last_at=now_ms,
+        expires_at=now_ms + expires if expires else 0,
     )
 
 

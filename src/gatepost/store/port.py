@@ -17,6 +17,7 @@ import msgspec
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import facts as fact_values
+from gatepost.model import late
 from gatepost.model import message as messages
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
@@ -128,7 +129,7 @@ class Store(Protocol):
 
         One transaction: reads the facts of the whole batch, calls ``decide(result, facts, now_ms)`` for each in
         order — later ones see what earlier ones changed — and writes everything. None: the delivery is no longer
-        open, or the result's claim names an old epoch; nothing was written for it.
+        open, or the result's claim names an old epoch, or the report is filed already; nothing was written for it.
         """
         ...
 
@@ -235,6 +236,14 @@ class Store(Protocol):
         """Per Bridge the totals as kept beside the totals as recounted, read in one snapshot."""
         ...
 
+    async def reports(self, before: int, limit: int) -> list[late.Filed]:
+        """Reports as they came in, the newest first, from before the id ``before`` (0: the newest), without their bytes."""
+        ...
+
+    async def report(self, identity: int) -> late.Filed | None:
+        """One report with the beginning of its bytes."""
+        ...
+
     async def lease_worker(self) -> int:
         """A worker number that no living process has; never given twice while the data directory's lock is held."""
         ...
@@ -244,7 +253,9 @@ class Store(Protocol):
         ...
 
     async def sweep(self, before_ms: int) -> int:
-        """Delete orphaned body parts, expired suppressions, old idempotency keys; bounded. How much was deleted."""
+        """Delete orphaned body parts, expired suppressions, old idempotency keys and reports, and what deliveries left
+        behind whose time for reports is over; bounded. How much was deleted.
+        """
         ...
 
     async def checkpoint(self) -> int:

@@ -63,6 +63,13 @@ SELECT id, kind, target, scope, owner, list, standing, reason, category, rule, r
   expires_at, delivery, event, account, bridge, incident, note
 FROM suppression WHERE id > ? AND {where} ORDER BY id LIMIT ?;
 
+-- reports: the newest first, without their bytes.
+SELECT id, digest, at, kind, standing, sender, recipient, peer_ip, size, delivery, event, x''
+FROM report WHERE id < ? ORDER BY id DESC LIMIT ?;
+
+-- report
+SELECT * FROM report WHERE id = ?;
+
 -- directory_version
 SELECT value FROM meta WHERE key = 'directory';
 

@@ -182,6 +182,48 @@ CREATE TABLE streak (
   PRIMARY KEY (place, about)
 ) WITHOUT ROWID;
 
+-- What a delivery leaves behind that was taken with a token, for as long as reports about it may come (until).
+CREATE TABLE sent (
+  delivery INTEGER PRIMARY KEY,
+  message INTEGER NOT NULL,
+  account INTEGER NOT NULL,
+  bridge INTEGER NOT NULL,
+  pool INTEGER NOT NULL,
+  source INTEGER NOT NULL,
+  priority INTEGER NOT NULL,
+  provider INTEGER NOT NULL,
+  recipient TEXT NOT NULL,
+  key TEXT,                  -- its normal form, where that differs
+  domain INTEGER NOT NULL,
+  sender_domain INTEGER NOT NULL,
+  list INTEGER NOT NULL,
+  campaign INTEGER NOT NULL,
+  tags INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  until INTEGER NOT NULL,
+  recipients INTEGER NOT NULL,  -- of the whole message
+  before TEXT,               -- JSON: the address's record that it reset, without its key
+  bounced_at INTEGER NOT NULL,
+  complained_at INTEGER NOT NULL,
+  unsubscribed_at INTEGER NOT NULL
+);
+
+-- Reports as they came in: each once, by the digest of its bytes and its recipient.
+CREATE TABLE report (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  digest BLOB NOT NULL UNIQUE,
+  at INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  standing INTEGER NOT NULL,
+  sender TEXT NOT NULL,
+  recipient TEXT NOT NULL,
+  peer_ip TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  delivery INTEGER NOT NULL,
+  event INTEGER NOT NULL,    -- the first one that it led to, or 0
+  raw BLOB NOT NULL          -- its beginning
+);
+
 -- Events per minute and dimensions, one row per writer; readers sum over writers.
 CREATE TABLE counter (
   minute INTEGER NOT NULL,

@@ -131,6 +131,32 @@ UPDATE delivery SET
 FROM json_each(?) j
 WHERE delivery.id = j.value ->> 0;
 
+-- rows: put_sent
+INSERT INTO sent VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (delivery) DO UPDATE SET
+  bounced_at = excluded.bounced_at,
+  complained_at = excluded.complained_at,
+  unsubscribed_at = excluded.unsubscribed_at;
+
+-- sent_of: what these deliveries left behind, as one JSON text.
+SELECT json_group_array(json_array(
+  delivery, message, account, bridge, pool, source, priority, provider, recipient, key, domain, sender_domain, list,
+  campaign, tags, at, until, recipients, before, bounced_at, complained_at, unsubscribed_at))
+FROM sent WHERE delivery IN carray(?);
+
+-- old_sent: of those accepted before a time when nothing younger can be over; ids follow time.
+DELETE FROM sent WHERE delivery IN (SELECT delivery FROM sent WHERE delivery < ? AND until <= ? LIMIT 500);
+
+-- report_of_digest
+SELECT id FROM report WHERE digest = ?;
+
+-- rows: insert_report
+INSERT INTO report (digest, at, kind, standing, sender, recipient, peer_ip, size, delivery, event, raw)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- old_reports: of the oldest.
+DELETE FROM report WHERE id IN (SELECT id FROM (SELECT id, at FROM report ORDER BY id LIMIT 500) WHERE at < ?);
+
 -- rows: insert_suppression
 INSERT INTO suppression (hash, kind, target, scope, owner, list, standing, reason, category, rule, rule_version, reply,
   created_at, last_at, expires_at, delivery, event, account, bridge, incident, note)

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from gatepost.model import event as events
 from gatepost.model import ids
 from gatepost.model import suppression as suppressions
+from gatepost.reports import token as tokens
 from gatepost.store import port
 from gatepost.store.sqlite import names, rows, settling
 from gatepost.store.sqlite import transaction as transactions
 
 _KEPT_ANSWERS_MS = 24 * 3600 * 1000  # of Idempotency-Keys
+_KEPT_REPORTS_MS = 30 * 24 * 3600 * 1000
 _KEPT_TAKEN_MS = 180 * 24 * 3600 * 1000  # the longest time over which anything escalates (taxonomy.md)
 
 
@@ -86,6 +88,10 @@ def sweep(tx: transactions.Transaction, before_ms: int) -> int:
     for entry in expired:
         settling.delete_entry(tx, entry)
         tx.add_event(_event(tx.now_ms, entry, events.State.UNSUPPRESSED, "expired"))
+    tx.execute("old_sent", ids.first_at(tx.now_ms - tokens.HEADER_MS), tx.now_ms)
+    swept += tx.db.changes()
+    tx.execute("old_reports", tx.now_ms - _KEPT_REPORTS_MS)
+    swept += tx.db.changes()
     tx.execute("old_taken", tx.now_ms - _KEPT_TAKEN_MS)
     tx.execute("old_streaks", tx.now_ms - _KEPT_TAKEN_MS)
     tx.execute("old_answers", tx.now_ms - _KEPT_ANSWERS_MS)

@@ -12,10 +12,13 @@ from gatepost.model import address as addresses
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import facts as fact_values
+from gatepost.model import late
 from gatepost.model import message as messages
 from gatepost.model import suppression as suppressions
 from gatepost.store import filters, port, queries
-from gatepost.store.sqlite import connections, directory, floor, names, rows
+from gatepost.store.sqlite import connections, directory, floor, late_rows, names, rows
+
+_NEWEST = (1 << 63) - 1  # above every id
 
 
 class Reader:
@@ -238,6 +241,16 @@ class Reader:
             )
             for bridge in sorted({*kept, *again, *still})
         ]
+
+    def reports(self, before: int, limit: int) -> list[late.Filed]:
+        """See the port."""
+        return [late_rows.report_of(row) for row in self._rows("reports", before or _NEWEST, limit)]
+
+    def report(self, identity: int) -> late.Filed | None:
+        """See the port."""
+        for row in self._rows("report", identity):
+            return late_rows.report_of(row)
+        return None
 
     def stuck(self, before_ms: int, limit: int) -> list[int]:
         """See the port."""

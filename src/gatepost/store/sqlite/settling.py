@@ -17,7 +17,7 @@ from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
 from gatepost.policy import streaks
 from gatepost.store import port
-from gatepost.store.sqlite import floor, history, names, rows
+from gatepost.store.sqlite import filing, floor, history, names, rows
 from gatepost.store.sqlite import transaction as transactions
 
 _EPOCHS = msgspec.json.Decoder(list[int])
@@ -43,7 +43,8 @@ class _Batch:
     def __init__(self, tx: transactions.Transaction, wanted: Sequence[results.Result]) -> None:
         self.tx = tx
         self.open = self._open([r.delivery for r in wanted])
-        keys = {o.delivery.key for o in self.open.values()}
+        self.filing = filing.Filing(tx, wanted)
+        keys = {o.delivery.key for o in self.open.values()} | self.filing.keys
         hashes = [addresses.hash64(key) for key in keys]
         bound = names.int64s(hashes)
         found = names.json_rows(tx.db, tx.sql["addresses"], (bound,), names.ANY_ROWS) if hashes else []
@@ -81,7 +82,7 @@ class _Batch:
 
     def stale(self, result: results.Result) -> bool:
         """Whether the claim is of an owner who is it no longer."""
-        if isinstance(result, results.Cancelled):
+        if isinstance(result, results.Cancelled | results.Reported):
             return False
         claim = result.claim
         return claim.slot >= len(self.epochs) or self.epochs[claim.slot] != claim.epoch
@@ -95,6 +96,16 @@ class _Batch:
         if not isinstance(result, results.Attempted) or _delivered(result):
             return facts  # the usual case: nothing else is asked
         return self._with_history(facts, result)
+
+    def facts_of_report(self, result: results.Reported) -> fact_values.Facts:
+        """What is known of the delivery that a report is about, which may be still open, or none of ours."""
+        sent, still_open = self.filing.sent(result.delivery), self.open.get(result.delivery)
+        if sent is None and still_open is None:
+            return fact_values.Facts(fact_values.NOBODY, fact_values.AddressRecord(""))
+        delivery = sent.delivery if sent is not None else still_open.delivery  # type: ignore[union-attr]
+        key = delivery.key
+        record = self.records.get(key) or fact_values.AddressRecord(key)
+        return fact_values.Facts(delivery, record, self.floor.of_address(key), sent=sent)
 
     def _with_history(self, facts: fact_values.Facts, result: results.Attempted) -> fact_values.Facts:
         """What else the gateway knows of who answered: a mail that is taken never gets here."""
@@ -131,6 +142,9 @@ def settle(
     batch = _Batch(tx, wanted)
     decided: list[settlements.Settlement | None] = []
     for result in wanted:
+        if isinstance(result, results.Reported):
+            decided.append(_report(batch, result, decide))
+            continue
         one = batch.open.get(result.delivery)
         if one is None or batch.stale(result):
             decided.append(None)
@@ -142,13 +156,40 @@ def settle(
     return decided
 
 
+def _report(batch: _Batch, result: results.Reported, decide: port.Decide) -> settlements.Settlement | None:
+    """One that came before writes nothing."""
+    if batch.filing.is_filed(result.filed):
+        return None
+    settlement = decide(result, batch.facts_of_report(result), batch.tx.now_ms)
+    seqs = _change(batch, settlement)
+    batch.filing.write(settlement.sent, settlement.filed, seqs[0] if seqs else 0)
+    return settlement
+
+
 def _take(batch: _Batch, one: _Open, result: results.Result, settlement: settlements.Settlement) -> None:
     tx = batch.tx
     delivery = one.delivery
-    seqs = [tx.add_event(event) for event in settlement.events]
+    _change(batch, settlement)
+    _remember(batch, one, result, settlement)
+    if settlement.ending is not None:
+        if settlement.sent is not None:
+            batch.filing.leave(settlement.sent, one.recipients)
+        tx.add_ledger(delivery.bridge, _COLUMN[settlement.ending])
+        batch.ended.append(one)
+        batch.moved.pop(delivery.id, None)
+        del batch.open[delivery.id]
+    elif settlement.reschedule is not None:
+        _move(batch, one, settlement.reschedule)
+
+
+def _change(batch: _Batch, settlement: settlements.Settlement) -> list[int]:
+    """Events, the address's record, the suppressions. The events' seqs."""
+    tx = batch.tx
+    seqs = [tx.add_event(event, settlement.charged_at) for event in settlement.events]
     if settlement.address is not None:
-        batch.records[delivery.key] = settlement.address
-        batch.changed[delivery.key] = settlement.address
+        key = settlement.address.key
+        batch.records[key] = settlement.address
+        batch.changed[key] = settlement.address
     for entry in settlement.release:
         batch.floor.remove(entry)
         _withdraw(batch, entry)
@@ -159,14 +200,7 @@ def _take(batch: _Batch, one: _Open, result: results.Result, settlement: settlem
         batch.floor.add(entry)
         # The first event of a settlement is its cause; the entry names it for ever.
         batch.entries[entry.identity] = (entry, seqs[0] if seqs else 0)
-    _remember(batch, one, result, settlement)
-    if settlement.ending is not None:
-        tx.add_ledger(delivery.bridge, _COLUMN[settlement.ending])
-        batch.ended.append(one)
-        batch.moved.pop(delivery.id, None)
-        del batch.open[delivery.id]
-    elif settlement.reschedule is not None:
-        _move(batch, one, settlement.reschedule)
+    return seqs
 
 
 def _withdraw(batch: _Batch, entry: suppressions.Suppression) -> None:

@@ -20,6 +20,7 @@ from gatepost import errors
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import facts as fact_values
+from gatepost.model import late
 from gatepost.model import message as messages
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
@@ -236,6 +237,14 @@ class SqliteStore:
     async def stuck(self, before_ms: int, limit: int) -> list[int]:
         """See the port."""
         return await self._scan(lambda reader: reader.stuck(before_ms, limit))
+
+    async def reports(self, before: int, limit: int) -> list[late.Filed]:
+        """See the port."""
+        return await self._scan(lambda reader: reader.reports(before, limit))
+
+    async def report(self, identity: int) -> late.Filed | None:
+        """See the port."""
+        return await self._scan(lambda reader: reader.report(identity))
 
     # --- owners and upkeep
 

@@ -36,6 +36,8 @@ class Transaction:
                 "insert_suppression",
                 "put_taken",
                 "put_streaks",
+                "put_sent",
+                "insert_report",
                 "add_counters",
                 "add_ledger",
                 "assign_slots",
@@ -51,6 +53,9 @@ class Transaction:
         self._ledger: dict[int, list[int]] = {}
         self._providers: set[str] = set()
         self._taken: dict[Taken, int] = {}
+        self._charged: dict[
+            int, int
+        ] = {}  # by place among the events, where another minute than their own counts
 
     def begin(self, now_ms: int) -> None:
         """Start; the caller holds the file lock."""
@@ -58,6 +63,7 @@ class Transaction:
         self._events = []
         self._rows = {}
         self._ledger = {}
+        self._charged = {}
         self.db.execute("BEGIN IMMEDIATE")
         self._seq = self.value("last_seq") or 0
 
@@ -74,8 +80,10 @@ class Transaction:
         if self.db.in_transaction:
             self.db.execute("ROLLBACK")
 
-    def add_event(self, event: events.Event) -> int:
-        """The event's seq."""
+    def add_event(self, event: events.Event, charged_at: int = 0) -> int:
+        """The event's seq. charged_at: ms; the minute in which it is counted, its own without it."""
+        if charged_at:
+            self._charged[len(self._events)] = charged_at
         self._events.append(event)
         return self._seq + len(self._events)
 
@@ -131,6 +139,7 @@ class Transaction:
         found = self._events
         self._seq += len(found)
         self._events = []
+        charged, self._charged = self._charged, {}
         number = self.names.known
         try:
             written = [rows.event_row(event, number) for event in found]
@@ -140,14 +149,14 @@ class Transaction:
             written = [rows.event_row(event, number) for event in found]
         names.insert_rows(self.db, self._many["insert_events"], written)
         counted: dict[tuple[int, ...], int] = {}
-        for event in found:
-            key = self._counter(event, number)
+        for place, event in enumerate(found):
+            key = self._counter(event, number, charged.get(place, event.at) if charged else event.at)
             counted[key] = counted.get(key, 0) + 1
         names.insert_rows(
             self.db, self._many["add_counters"], [(*key, counted[key]) for key in sorted(counted)]
         )
 
-    def _counter(self, event: events.Event, number: dict[str, int]) -> tuple[int, ...]:
+    def _counter(self, event: events.Event, number: dict[str, int], at: int) -> tuple[int, ...]:
         provider = event.provider
         if provider not in self._providers:
             if len(self._providers) < _PROVIDERS:
@@ -156,7 +165,7 @@ class Transaction:
                 provider = "other"
                 self.names.learn({provider})
         return (
-            event.at // _MINUTE_MS,
+            at // _MINUTE_MS,
             self._writer,
             event.account,
             event.bridge,

@@ -273,7 +273,14 @@ def clients(tasks: asyncio.TaskGroup, count: int) -> list[Client]:
         shortage=lambda: None,
         settings=ingest_settings.IngestSettings(),
     )
-    terms = connection.Terms(shared, SERVER, None, implicit=False, tasks=tasks)
+    terms = connection.Terms(
+        lambda session, line, grant: conversation.Conversation(shared, session, line, grant),
+        shared.settings,
+        SERVER,
+        None,
+        implicit=False,
+        tasks=tasks,
+    )
     return [
         Client(
             connection.Connection(

@@ -10,13 +10,14 @@ import asyncio
 import enum
 import ssl
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 import msgspec
 
 from gatepost import errors
 from gatepost.ingest import book as books
 from gatepost.ingest import conversation, linger
+from gatepost.ingest import settings as ingest_settings
 from gatepost.net import connect, deadlines
 from gatepost.smtp import events, states
 from gatepost.smtp import server as servers
@@ -53,10 +54,26 @@ _BODY = Phase.BODY
 _OWED = Phase.OWED
 
 
-class Terms(msgspec.Struct, frozen=True):
-    """What every connection of a listener shares. context: for STARTTLS. implicit: TLS from the first byte."""
+class Talk(Protocol):
+    """Who answers the events of one session."""
 
-    parts: conversation.Parts
+    def on(self, event: conversation.Answerable) -> None:
+        """One event."""
+        ...
+
+    def lost(self) -> None:
+        """The client is gone."""
+        ...
+
+
+Begin = Callable[[servers.ServerSession, conversation.Line, books.Grant | None], Talk]
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What every connection of a listener shares. begin: a conversation. context: for STARTTLS. implicit: TLS from the first byte."""
+
+    begin: Begin
+    settings: ingest_settings.IngestSettings
     session: servers.ServerSettings
     context: ssl.SSLContext | None
     implicit: bool
@@ -80,7 +97,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._session = servers.ServerSession(terms.session)
-        self._talk: conversation.Conversation | None = None
+        self._talk: Talk | None = None
         self._deadline = deadlines.Deadline()
         self._watch: asyncio.TimerHandle | None = None
         self._phase = _COMMAND
@@ -109,7 +126,7 @@ class Connection(asyncio.Protocol):
         if grant is not None:
             settings = msgspec.structs.replace(self._terms.session, auth_required=False)
             self._session = servers.ServerSession(settings)
-        self._talk = conversation.Conversation(self._terms.parts, self._session, self, grant)
+        self._talk = self._terms.begin(self._session, self, grant)
         self._session.greeting()
         self._work()
 
@@ -243,7 +260,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _linger(self, talk: conversation.Conversation) -> None:
+    def _linger(self, talk: Talk) -> None:
         """Our side is closed; the bytes that are on their way go nowhere, and nor does an answer that comes late."""
         transport = self._transport
         if transport is None or transport.is_closing() or self._half_closed:
@@ -252,7 +269,7 @@ class Connection(asyncio.Protocol):
         self._unwatch()
         talk.lost()
         self._talk = None
-        linger.Linger(transport, linger.Patience(self._terms.parts.settings.max_size), self.connection_lost)
+        linger.Linger(transport, linger.Patience(self._terms.session.max_size), self.connection_lost)
 
     # --- TLS
 
@@ -286,7 +303,7 @@ class Connection(asyncio.Protocol):
         if phase is self._phase and (phase is _BODY or not said):
             return
         self._phase = phase
-        settings = self._terms.parts.settings
+        settings = self._terms.settings
         deadline = self._deadline
         if phase is _COMMAND:
             deadline.start(self._loop.time(), settings.command_timeout_s)

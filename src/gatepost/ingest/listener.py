@@ -1,4 +1,4 @@
-"""A submission listener: who may connect, how many, and how it stops.
+"""Doors for SMTP clients, and the one for submission: who may connect, how many, and how it stops.
 
 Guarantees: above its caps, or with too little memory, a client hears ``421 4.3.2``, never silence (faults.md §1.6); a stop lets running DATA finish.
 Not here: the conversation.
@@ -10,7 +10,7 @@ import contextlib
 import ipaddress
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -27,37 +27,26 @@ _TOO_MANY = replies.build(421, "4.3.2", "Too many connections, try again later")
 _NO_MEMORY = replies.build(421, "4.3.2", "Too little memory is left, try again later")
 
 
-class Listener:
-    """One ``[[listener]]`` in one worker."""
+class Limits(msgspec.Struct, frozen=True):
+    """How many may be connected at once, in all and from one address. name: for the log."""
 
-    def __init__(
-        self,
-        settings: ingest_settings.ListenerSettings,
-        parts: conversation.Parts,
-        hostname: str,
-        context: ssl.SSLContext | None,
-        tasks: asyncio.TaskGroup,
-    ) -> None:
-        self._settings = settings
-        self._parts = parts
-        implicit = settings.tls is ingest_settings.ListenerTls.IMPLICIT
-        starttls = settings.tls is ingest_settings.ListenerTls.STARTTLS and context is not None
-        self._implicit = context if implicit else None
-        self._terms = connection.Terms(
-            parts=parts,
-            session=servers.ServerSettings(
-                hostname=hostname,
-                max_size=parts.settings.max_size,
-                max_recipients=parts.settings.max_recipients,
-                tls_available=starttls,
-                tls_active=implicit,
-                auth_without_tls=settings.auth_without_tls,
-            ),
-            context=context if starttls else None,
-            implicit=implicit,
-            tasks=tasks,
-        )
-        self._networks = addresses.networks(settings.networks, "listener.networks")
+    name: str
+    max_connections: int
+    per_ip_connections: int
+
+
+Shortage = Callable[[], shortages.Shortage | None]
+Grant = Callable[[str], books.Grant | None]
+
+
+class Door:
+    """One listening address in one worker: who comes in, whatever is then talked about."""
+
+    def __init__(self, limits: Limits, terms: connection.Terms, shortage: Shortage, grant: Grant) -> None:
+        self._limits = limits
+        self._terms = terms
+        self._shortage = shortage
+        self._grant = grant
         self._open: set[connection.Connection] = set()
         self._by_ip: collections.Counter[str] = collections.Counter()
         self._drained = asyncio.Event()
@@ -66,22 +55,19 @@ class Listener:
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Listen on these."""
         loop = asyncio.get_running_loop()
+        implicit = self._terms.context if self._terms.implicit else None
         for sock in sockets:
             server = await loop.create_server(
                 self._make,
                 sock=sock,
-                ssl=self._implicit,
-                ssl_handshake_timeout=connection.HANDSHAKE_S if self._implicit else None,
+                ssl=implicit,
+                ssl_handshake_timeout=connection.HANDSHAKE_S if implicit else None,
             )
             self._servers.append(server)
 
-    def take(self, settings: ingest_settings.IngestSettings) -> None:
-        """Other limits for connections from now on."""
-        self._parts = msgspec.structs.replace(self._parts, settings=settings)
-        session = msgspec.structs.replace(
-            self._terms.session, max_size=settings.max_size, max_recipients=settings.max_recipients
-        )
-        self._terms = msgspec.structs.replace(self._terms, parts=self._parts, session=session)
+    def change(self, terms: connection.Terms) -> None:
+        """Other terms for connections from now on."""
+        self._terms = terms
 
     def stop_accepting(self) -> None:
         """Take no new connection."""
@@ -110,12 +96,12 @@ class Listener:
 
     def _admit(self, one: connection.Connection) -> bytes:
         """Take it; if not, the reply that says why."""
-        settings = self._settings
-        if self._parts.shortage() is shortages.Shortage.MEMORY:
+        limits = self._limits
+        if self._shortage() is shortages.Shortage.MEMORY:
             return _NO_MEMORY
-        if len(self._open) >= settings.max_connections or self._by_ip[one.ip] >= settings.per_ip_connections:
+        if len(self._open) >= limits.max_connections or self._by_ip[one.ip] >= limits.per_ip_connections:
             logs.get("submission").warning(
-                "too many connections", listener=settings.name, ip=one.ip, open=len(self._open)
+                "too many connections", listener=limits.name, ip=one.ip, open=len(self._open)
             )
             return _TOO_MANY
         self._open.add(one)
@@ -131,9 +117,57 @@ class Listener:
             if not self._open:
                 self._drained.set()
 
-    def _grant(self, ip: str) -> books.Grant | None:
+
+class Listener(Door):
+    """One ``[[listener]]``: a door for submission."""
+
+    def __init__(
+        self,
+        settings: ingest_settings.ListenerSettings,
+        parts: conversation.Parts,
+        hostname: str,
+        context: ssl.SSLContext | None,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self._bridge = settings.bridge
+        self._networks = addresses.networks(settings.networks, "listener.networks")
+        self._parts = parts
+        implicit = settings.tls is ingest_settings.ListenerTls.IMPLICIT
+        starttls = settings.tls is ingest_settings.ListenerTls.STARTTLS and context is not None
+        terms = connection.Terms(
+            begin=self._begin,
+            settings=parts.settings,
+            session=servers.ServerSettings(
+                hostname=hostname,
+                max_size=parts.settings.max_size,
+                max_recipients=parts.settings.max_recipients,
+                tls_available=starttls,
+                tls_active=implicit,
+                auth_without_tls=settings.auth_without_tls,
+            ),
+            context=context if starttls or implicit else None,
+            implicit=implicit,
+            tasks=tasks,
+        )
+        limits = Limits(settings.name, settings.max_connections, settings.per_ip_connections)
+        super().__init__(limits, terms, parts.shortage, self._granted)
+
+    def take(self, settings: ingest_settings.IngestSettings) -> None:
+        """Other limits for connections from now on."""
+        self._parts = msgspec.structs.replace(self._parts, settings=settings)
+        session = msgspec.structs.replace(
+            self._terms.session, max_size=settings.max_size, max_recipients=settings.max_recipients
+        )
+        self.change(msgspec.structs.replace(self._terms, settings=settings, session=session))
+
+    def _begin(
+        self, session: servers.ServerSession, line: conversation.Line, grant: books.Grant | None
+    ) -> connection.Talk:
+        return conversation.Conversation(self._parts, session, line, grant)
+
+    def _granted(self, ip: str) -> books.Grant | None:
         """Whoever comes from a named network sends as the listener's Bridge, without AUTH."""
-        if not self._settings.bridge:
+        if not self._bridge:
             return None
         try:
             address = ipaddress.ip_address(ip)
@@ -141,5 +175,5 @@ class Listener:
             return None
         if not any(address.version == network.version and address in network for network in self._networks):
             return None
-        sending = self._parts.shelf.book().by_name(self._settings.bridge)
+        sending = self._parts.shelf.book().by_name(self._bridge)
         return books.Grant(sending.bridge.id) if sending is not None else None

@@ -236,6 +236,10 @@ class Store(Protocol):
         """Per Bridge the totals as kept beside the totals as recounted, read in one snapshot."""
         ...
 
+    async def sent(self, deliveries: Sequence[int]) -> Mapping[int, fact_values.Sent]:
+        """What these deliveries left behind; one that left nothing is absent."""
+        ...
+
     async def reports(self, before: int, limit: int) -> list[late.Filed]:
         """Reports as they came in, the newest first, from before the id ``before`` (0: the newest), without their bytes."""
         ...

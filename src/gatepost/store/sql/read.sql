@@ -63,6 +63,12 @@ SELECT id, kind, target, scope, owner, list, standing, reason, category, rule, r
   expires_at, delivery, event, account, bridge, incident, note
 FROM suppression WHERE id > ? AND {where} ORDER BY id LIMIT ?;
 
+-- sent_of: what these deliveries left behind, as one JSON text.
+SELECT json_group_array(json_array(
+  delivery, message, account, bridge, pool, source, priority, provider, recipient, key, domain, sender_domain, list,
+  campaign, tags, at, until, recipients, before, bounced_at, complained_at, unsubscribed_at))
+FROM sent WHERE delivery IN carray(?);
+
 -- reports: the newest first, without their bytes.
 SELECT id, digest, at, kind, standing, sender, recipient, peer_ip, size, delivery, event, x''
 FROM report WHERE id < ? ORDER BY id DESC LIMIT ?;

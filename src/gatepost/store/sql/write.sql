@@ -138,12 +138,6 @@ ON CONFLICT (delivery) DO UPDATE SET
   complained_at = excluded.complained_at,
   unsubscribed_at = excluded.unsubscribed_at;
 
--- sent_of: what these deliveries left behind, as one JSON text.
-SELECT json_group_array(json_array(
-  delivery, message, account, bridge, pool, source, priority, provider, recipient, key, domain, sender_domain, list,
-  campaign, tags, at, until, recipients, before, bounced_at, complained_at, unsubscribed_at))
-FROM sent WHERE delivery IN carray(?);
-
 -- old_sent: of those accepted before a time when nothing younger can be over; ids follow time.
 DELETE FROM sent WHERE delivery IN (SELECT delivery FROM sent WHERE delivery < ? AND until <= ? LIMIT 500);
 

@@ -99,6 +99,12 @@ class Reader:
             for one in lookups
         ]
 
+    def sent(self, deliveries: Sequence[int]) -> dict[int, fact_values.Sent]:
+        """See the port."""
+        bound = names.int64s(list(deliveries))
+        found = names.json_rows(self.db, self._sql["sent_of"], (bound,), late_rows.SENT_ROWS)
+        return {row.delivery: late_rows.sent_of(row, self._texts.of) for row in found}
+
     def lane(self, provider: str, source: int) -> int:
         """The lane's number, or 0 while there is none."""
         return self._number("lane", provider, source)

@@ -238,6 +238,10 @@ class SqliteStore:
         """See the port."""
         return await self._scan(lambda reader: reader.stuck(before_ms, limit))
 
+    async def sent(self, deliveries: Sequence[int]) -> Mapping[int, fact_values.Sent]:
+        """See the port."""
+        return self._read.sent(deliveries)
+
     async def reports(self, before: int, limit: int) -> list[late.Filed]:
         """See the port."""
         return await self._scan(lambda reader: reader.reports(before, limit))

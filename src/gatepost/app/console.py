@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from gatepost import clock as clocks
 from gatepost import config
 from gatepost import log as logs
-from gatepost.app import compose, link
+from gatepost.app import compose, inbound, link
 from gatepost.net import bounce_domain, resolver
 from gatepost.store import port
 from gatepost.upkeep import checkpoint, proving, watchdog
@@ -47,8 +47,7 @@ async def _prove(store: port.Store, settings: config.Settings, log: logs.Logger)
     clock = clocks.SystemClock()
     servers = (settings.dns.server,) if settings.dns.server else ()
     asked = resolver.Resolver(servers, clock=clock, shuffle=random.shuffle)
-    names = settings.inbound.hosts or (settings.hostname,)
-    hosts = frozenset(name.lower().rstrip(".") for name in names) if settings.inbound.address else frozenset()
+    hosts = inbound.hosts(settings.inbound, settings.hostname)
 
     async def check(domain: str, exits: Sequence[bounce_domain.Exit]) -> bounce_domain.Checked:
         if not hosts:

@@ -55,6 +55,7 @@ class Addresses(msgspec.Struct, frozen=True, tag="addresses"):
 
     smtp: tuple[str, ...]
     http: str
+    inbound: str = ""
 
 
 ToChild = Orders | Reload | Drain

@@ -35,6 +35,8 @@ def problems(settings: config.Settings) -> Iterator[errors.BadInput]:
     yield from certificate_problems(settings)
     for index, one in enumerate(settings.listener):
         yield from _address_problems(one.address, f"listener[{index}].address")
+    if settings.inbound.address:
+        yield from _address_problems(settings.inbound.address, "inbound.address")
     if settings.http.address:
         yield from _address_problems(settings.http.address, "http.address")
     servers = (settings.dns.server,) if settings.dns.server else ()

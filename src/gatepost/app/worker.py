@@ -8,7 +8,6 @@ import asyncio
 import os
 import random
 import signal
-import socket
 import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ import msgspec
 from gatepost import clock as clocks
 from gatepost import config, errors
 from gatepost import log as logs
-from gatepost.app import compose, link, signing, whispers
+from gatepost.app import compose, inbound, link, signing, whispers
 from gatepost.delivery import opener, parts, returning, ring, route
 from gatepost.delivery import worker as deliverers
 from gatepost.ingest import accept, conversation, failures, gather, http, listener, memory, serve, space
@@ -27,8 +26,12 @@ from gatepost.ingest import settings as ingest_settings
 from gatepost.ingest import shortage as shortages
 from gatepost.model import directory as directories
 from gatepost.model import event as events
+from gatepost.model import facts as fact_values
 from gatepost.model import ids
+from gatepost.model import result as results
+from gatepost.model import settlement as settlements
 from gatepost.net import addresses, listen, resolver, tls
+from gatepost.reports import token as tokens
 from gatepost.store import port
 
 BEAT_S = 1.0
@@ -50,6 +53,11 @@ class Worker:
         self.sources: dict[int, directories.Source] = {}
         self.ring = ring.EMPTY
         self.paths = returning.NONE
+        self.ours = inbound.known(
+            self.settings.inbound, self.settings.hostname, directories.Directory(), tokens.Keys(())
+        )
+        self.noting: frozenset[int] = frozenset()  # Bridges whose complaints suppress nobody
+        self.newest_decide = compose.build_decide(self.settings.policy)
         self.node = 0
         self.stopping = asyncio.Event()
         self.ready = False
@@ -75,9 +83,10 @@ class Worker:
         self.shelf.replace(found)
         self.sources = {source.id: source for source in found.sources}
         self.ring = ring.Ring(found, self.ring)
-        self.paths = returning.Paths(
-            found.sender_domains, signing.keys(found), marked=bool(self.settings.inbound.address)
-        )
+        keys = signing.keys(found)
+        self.paths = returning.Paths(found.sender_domains, keys, marked=bool(self.settings.inbound.address))
+        self.ours = inbound.known(self.settings.inbound, self.settings.hostname, found, keys)
+        self.noting = frozenset(one.id for one in found.bridges if one.note_complaints)
         self.node = next((n.id for n in found.nodes if n.name == self.settings.node), 0)
         for problem in self.shelf.book().missing(self.settings.listener):
             self.log.warning("nobody gets in there without AUTH", problem=str(problem))
@@ -93,7 +102,7 @@ class Worker:
         return parts.Parts(
             store=self.store,
             classifier=self.classifier,
-            decide=compose.build_decide(settings.policy),
+            decide=self.newest_decide,
             router=self.router,
             opener=opener.Opener(self.resolver, rules, settings.delivery, self.clock, settings.hostname),
             clock=self.clock,
@@ -124,6 +133,25 @@ class Worker:
     def paths_get(self) -> returning.Paths:
         """The return paths and header tokens, by the Directory as it is now."""
         return self.paths
+
+    def decide(self, result: results.Result, facts: fact_values.Facts, now_ms: int) -> settlements.Settlement:
+        """By the settings as they are now."""
+        return self.newest_decide(result, facts, now_ms)
+
+    def judging(self) -> inbound.Judging:
+        """What the inbound half asks again each time."""
+        return inbound.Judging(
+            decide=self.decide,
+            classifier=lambda: self.classifier,
+            ours=lambda: self.ours,
+            exempt=lambda bridge: bridge in self.noting,
+        )
+
+    def renew(self, settings: config.Settings) -> None:
+        """Other settings from now on."""
+        self.settings = settings
+        self.router = route.Router(self.resolver, settings.route, settings.delivery)
+        self.newest_decide = compose.build_decide(settings.policy)
 
     def fixed_provider(self, domain: str, source: directories.Source) -> str:
         """The Provider where the operator has fixed the way, by the routes as they are now; else empty."""
@@ -202,6 +230,7 @@ class _Taking:
         )
         self._listeners: list[listener.Listener] = []
         self._http: serve.HttpServer | None = None
+        self._inbound: inbound.Inbound | None = None
 
     async def start(self) -> link.Addresses:
         """Open everything. Raises BadInput for an address that cannot be listened on."""
@@ -213,8 +242,18 @@ class _Taking:
             made = listener.Listener(one, self._parts, settings.hostname, self._context, self._tasks)
             await made.start(sockets)
             self._listeners.append(made)
-            opened += [_shown(sock) for sock in sockets]
-        return link.Addresses(tuple(opened), await self._start_http())
+            opened += [listen.shown(sock) for sock in sockets]
+        return link.Addresses(tuple(opened), await self._start_http(), await self._start_inbound())
+
+    async def _start_inbound(self) -> str:
+        worker = self._worker
+        settings = worker.settings
+        if not settings.inbound.address:
+            return ""
+        self._inbound = inbound.Inbound(
+            settings.inbound, self._parts, self._acceptor, worker.judging(), settings.hostname, self._tasks
+        )
+        return await self._inbound.start(self._context)
 
     async def _start_http(self) -> str:
         settings = self._worker.settings.http
@@ -226,7 +265,7 @@ class _Taking:
             self._app, self._context if settings.tls else None, behind_proxy=settings.behind_proxy
         )
         self._tasks.create_task(self._http.run(sockets))
-        return _shown(sockets[0])
+        return listen.shown(sockets[0])
 
     def take(self, settings: config.Settings) -> None:
         """The certificate, limits and lifetime for what comes from now on. Raises BadInput for the certificate alone."""
@@ -243,12 +282,20 @@ class _Taking:
         if self._http is not None:
             self._http.stop()
         timeout_s = self._worker.settings.ingest.shutdown_timeout_s
-        await asyncio.gather(*(one.drain(timeout_s) for one in self._listeners))
+        drained = [one.drain(timeout_s) for one in self._listeners]
+        if self._inbound is not None:
+            drained.append(self._inbound.drain(timeout_s))
+        await asyncio.gather(*drained)
 
     @property
     def connections(self) -> int:
         """Open ones, of all listeners."""
         return sum(one.connections for one in self._listeners)
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """Of what it took."""
+        return {"clients": self.connections, **(self._inbound.figures if self._inbound is not None else {})}
 
     def _noted(self, event: events.Event) -> None:
         self._noting.ask(event, lambda _: None)
@@ -313,7 +360,7 @@ async def _run(worker: Worker) -> None:
 
 async def _beat(worker: Worker, deliverer: deliverers.Deliverer, taking: _Taking) -> None:
     while True:
-        figures = {**deliverer.depth(), "clients": taking.connections}
+        figures = {**deliverer.depth(), **taking.figures}
         worker.line.send(link.Beat(ready=worker.ready, figures=figures))
         taking.failures.tick()
         await asyncio.sleep(BEAT_S if worker.ready else 0.02)
@@ -333,8 +380,7 @@ async def _obey(
             case link.Reload():
                 logs.configure(order.settings.log.level, json=order.settings.log.json)
                 await worker.take_rules(order.rules)
-                worker.settings = order.settings
-                worker.router = route.Router(worker.resolver, order.settings.route, order.settings.delivery)
+                worker.renew(order.settings)
                 deliverer.take(worker.delivery_parts(whisper.tell))
                 try:
                     taking.take(order.settings)
@@ -343,8 +389,3 @@ async def _obey(
                 worker.log.info("new settings", generation=order.generation)
             case link.Orders():
                 worker.log.warning("orders came twice, the first ones stay")
-
-
-def _shown(sock: socket.socket) -> str:
-    host, port_number = sock.getsockname()[:2]
-    return f"[{host}]:{port_number}" if ":" in host else f"{host}:{port_number}"

@@ -22,6 +22,7 @@ class BridgeShape(msgspec.Struct, frozen=True):
     on_suppressed: str
     sender_domains: tuple[str, ...]
     lifetime_s: int
+    complaints: str
     created_at: str | None
     revoked_at: str | None
 
@@ -36,6 +37,7 @@ def add_(  # noqa: PLR0913 - one parameter per option of the command
     on_suppressed: Literal["accept", "refuse"] = "accept",
     sender_domain: Names = (),
     lifetime_s: int = 0,
+    complaints: Literal["suppress", "note"] = "suppress",
     json: context.Json = False,
     config: context.Config = context.DEFAULT,
 ) -> int:
@@ -57,11 +59,15 @@ def add_(  # noqa: PLR0913 - one parameter per option of the command
         What it may send from; all domains of the account without it.
     lifetime_s
         Of its messages; the policy's without it.
+    complaints
+        What a complaint about its mail does: suppress the recipient for the account, or be noted alone.
     """
     from gatepost import errors
     from gatepost.cli import planning
 
-    wanted = planning.BridgePlan(name, account, pool, kind, on_suppressed, sender_domain, lifetime_s)
+    wanted = planning.BridgePlan(
+        name, account, pool, kind, on_suppressed, sender_domain, lifetime_s, complaints=complaints
+    )
 
     async def work() -> int:
         async with context.opened(context.load(config)) as store:
@@ -186,6 +192,7 @@ def _shape(one: directories.Bridge, known: directories.Directory) -> BridgeShape
         on_suppressed=one.on_suppressed.name.lower(),
         sender_domains=one.sender_domains,
         lifetime_s=one.lifetime_s,
+        complaints="note" if one.note_complaints else "suppress",
         created_at=show.time_or_none(one.created_at),
         revoked_at=show.time_or_none(one.revoked_at),
     )

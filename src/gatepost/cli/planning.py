@@ -56,7 +56,9 @@ class SourcePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BridgePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[[bridge]]``. revoked: true ends it; its secrets open nothing any more."""
+    """``[[bridge]]``. revoked: true ends it; its secrets open nothing any more. complaints: note: those about
+    its mail are told, and suppress nobody.
+    """
 
     name: str
     account: str = DEFAULT
@@ -66,6 +68,7 @@ class BridgePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sender_domains: tuple[str, ...] = ()
     lifetime_s: int = 0
     revoked: bool = False
+    complaints: Literal["suppress", "note"] = "suppress"
 
 
 class DomainPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -181,6 +184,7 @@ class _Maker:
             on_suppressed=directories.OnSuppressed[wanted.on_suppressed.upper()],
             sender_domains=tuple(_domain_key(name) for name in wanted.sender_domains),
             lifetime_s=wanted.lifetime_s,
+            note_complaints=wanted.complaints == "note",
             revoked_at=(old.revoked_at or self._now) if wanted.revoked else 0,
         )
 

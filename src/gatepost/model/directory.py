@@ -34,7 +34,7 @@ class Bridge(msgspec.Struct, frozen=True, gc=False, tag="bridge"):
     """How one application sends. ``password_mac`` and ``key_mac`` are HMAC-SHA-256 of its two secrets.
 
     sender_domains: what it may use in MAIL FROM and From; empty: all of its account's. lifetime_s: of its messages, or
-    0 for the policy's. revoked_at: ms, or 0.
+    0 for the policy's. revoked_at: ms, or 0. note_complaints: complaints about its mail suppress nobody.
     """
 
     id: int
@@ -49,6 +49,7 @@ class Bridge(msgspec.Struct, frozen=True, gc=False, tag="bridge"):
     lifetime_s: int = 0
     created_at: int = 0
     revoked_at: int = 0
+    note_complaints: bool = False
 
 
 class Pool(msgspec.Struct, frozen=True, gc=False, tag="pool"):

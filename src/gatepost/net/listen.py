@@ -36,6 +36,12 @@ def bind(
     return opened
 
 
+def shown(sock: socket.socket) -> str:
+    """Where it listens: ``127.0.0.1:25``, ``[::1]:25``."""
+    host, number = sock.getsockname()[:2]
+    return f"[{host}]:{number}" if ":" in host else f"{host}:{number}"
+
+
 _SockAddress = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 
 

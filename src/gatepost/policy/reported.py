@@ -2,8 +2,7 @@
 
 Guarantees: only a report that a valid token ties to a delivery that was taken changes anything, and it changes that one and the
 recipient that was recorded for it, whatever address the report names (faults.md F01, F02); the delivery stays delivered; a second
-report of a kind about one delivery has no effect (F07). Of bounces only those that are about the recipient suppress, codes alone
-only where they say so plainly, and never for an expiry (taxonomy: "Late bounces").
+report of a kind about one delivery has no effect (F07). Of bounces only those suppress that ``late`` allows, and never an expiry.
 Not here: whether a token is valid, what a diagnostic means.
 """
 
@@ -18,6 +17,7 @@ from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
+from gatepost.policy import late as late_bounces
 from gatepost.policy import provenance, remember, suppress
 from gatepost.policy import terms as term_values
 
@@ -26,10 +26,7 @@ Flag = events.Flag
 Kind = late.Kind
 State = events.State
 
-# Without the conversation around them, these codes alone name the recipient.
-_PLAIN_CODES = frozenset({"5.1.1", "5.1.3", "5.2.1"})
-_EXPIRY = frozenset({"4.4.7", "5.4.7"})
-_OF_CODES = "codes."
+_EXPIRY = frozenset({b"4.4.7", b"5.4.7"})
 _NO_ATTEMPT = results.Attempt(0, 0)
 _NO_CLAIM = results.Claim(0, 0)
 
@@ -248,14 +245,9 @@ def _is(text: str, key: str) -> bool:
 
 def _names_the_recipient(one: late.Told, rule: term_values.Rule) -> bool:
     verdict = one.verdict
-    if rule.action is not Action.SUPPRESS or not rule.word.startswith("recipient."):
+    if rule.action is not Action.SUPPRESS or one.reply.enhanced in _EXPIRY:
         return False
-    enhanced = one.reply.enhanced.decode("ascii")
-    if enhanced in _EXPIRY or (verdict.quotes_us and not verdict.explicit):
-        return False
-    if verdict.rule.startswith(_OF_CODES) and enhanced not in _PLAIN_CODES:
-        return False
-    return verdict.outcome is verdicts.Outcome.HARD or rule.insisted
+    return late_bounces.may_suppress(verdict) and (verdict.explicit or not verdict.quotes_us)
 
 
 def _event(

@@ -12,11 +12,12 @@ _TOKEN = re.compile(rb"\nX-Token: (\S+)\r\n")
 class Receiver:
     """``dead…`` gets 550 5.1.1, ``later…`` 451 the first time, ``full…`` 552 5.2.2; everybody else is taken.
 
-    says: another answer, by recipient.
+    says: another answer, by recipient. senders: MAIL FROM of each transaction that was taken.
     """
 
     def __init__(self) -> None:
         self.taken: list[tuple[str, bytes, bytes]] = []  # recipient, token, body
+        self.senders: list[str] = []
         self.asked: Counter[str] = Counter()  # RCPTs by recipient
         self.says: dict[str, bytes] = {}
         self.port = 0
@@ -67,6 +68,7 @@ class Receiver:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mx.test ESMTP\r\n")
         recipients: list[str] = []
+        sender = ""
         while line := await reader.readline():
             verb = line[:4].upper()
             if verb == b"EHLO":
@@ -85,6 +87,7 @@ class Receiver:
                 found = _TOKEN.search(body)
                 token = found[1] if found else b""
                 self.taken += [(to, token, body[:-3]) for to in recipients]
+                self.senders.append(sender)
                 recipients = []
                 writer.write(b"250 2.0.0 taken\r\n")
             elif verb == b"QUIT":
@@ -92,4 +95,6 @@ class Receiver:
                 return
             else:
                 recipients = [] if verb in (b"MAIL", b"RSET") else recipients
+                if verb == b"MAIL":
+                    sender = line[line.index(b"<") + 1 : line.index(b">")].decode()
                 writer.write(b"250 2.0.0 Ok\r\n")

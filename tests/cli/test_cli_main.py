@@ -20,7 +20,7 @@ COMMANDS = [
         "domain list",
         "domain show",
     ),
-    *("token list", "token rotate"),
+    *("token list", "token rotate", "inbound list", "inbound show"),
     *("pool add", "pool list", "pool show", "source add", "source list", "source show", "source revoke"),
 ]
 

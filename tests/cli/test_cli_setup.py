@@ -55,6 +55,7 @@ def test_the_examples_of_the_template_load_too(gateway: values.Gateway) -> None:
         "# domain =",
         "# to =",
         "# provider",
+        "# operator",
         "# connections",
         "# per_second",
         "# lifetime_s",
@@ -65,6 +66,7 @@ def test_the_examples_of_the_template_load_too(gateway: values.Gateway) -> None:
     settings = config.load(gateway.config, {})
     assert len(settings.listener) == 3
     assert len(settings.route) == 2
+    assert settings.inbound.operator == "you@example.com"
     assert settings.policy.suppression.provisional_days == 7
 
 

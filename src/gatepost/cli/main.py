@@ -116,6 +116,12 @@ _GROUPS = (
         ),
     ),
     (
+        "inbound",
+        "inbound",
+        "What came back: reports, and mail to postmaster@ and abuse@.",
+        (("list", "List what came in."), ("show", "Show one mail.")),
+    ),
+    (
         "token",
         "tokens",
         "The keys that return paths and header tokens are signed with.",

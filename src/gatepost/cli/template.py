@@ -36,6 +36,13 @@ tls = "starttls"
 # bridge = "app"
 # networks = ["127.0.0.0/8"]
 
+# Late bounces, complaints and wishes to unsubscribe come in here (docs/late.md): what an MX record of your bounce domain
+# leads to. Port 25 needs root or CAP_NET_BIND_SERVICE.
+# [inbound]
+# address = "0.0.0.0:25"
+# operator = "you@example.com"
+# bridge = "default/app"
+
 # POST /v1/send. On any but a loopback address it needs tls = true, or behind_proxy = true.
 [http]
 address = "127.0.0.1:8025"

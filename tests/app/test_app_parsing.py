@@ -110,10 +110,13 @@ async def test_what_takes_too_long_is_given_up_and_its_process_ended() -> None:
 
 async def test_more_than_may_wait_is_overload(reader: parsing.Reader) -> None:
     await reader.read(DSN)
+    [pid] = children()
+    os.kill(pid, signal.SIGSTOP)
     waiting = [asyncio.get_running_loop().create_task(reader.read(DSN)) for _ in range(parsing.WAITING)]
     await asyncio.sleep(0)
     with pytest.raises(intake.Overloaded):
         await reader.read(DSN)
+    os.kill(pid, signal.SIGCONT)
     assert all(one is not None for one in await asyncio.gather(*waiting))
 
 

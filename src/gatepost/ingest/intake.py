@@ -77,6 +77,9 @@ class Intake:
         except errors.GatepostError as error:
             logs.get("inbound").error("a report could not be kept", problem=str(error))
             done(NO_STORE)
+        except Exception as error:  # noqa: BLE001 - the top of a task: one mail from outside ends no worker
+            logs.get("inbound").error("a report could not be taken", problem=repr(error))
+            done(NO_STORE)
         else:
             done(b"")
 

@@ -14,6 +14,7 @@ from gatepost.store.sqlite import late_rows, names
 from gatepost.store.sqlite import transaction as transactions
 
 RAW_BYTES = 256 * 1024  # of a report that are kept
+UNTIED_BYTES = 32 * 1024  # of one that no token ties to a delivery: anybody may send those
 
 
 class Filing:
@@ -48,7 +49,8 @@ class Filing:
             tx.add_row("put_sent", late_rows.sent_row(settlement_sent, tx.names.number))
         if filed is not None:
             self._filed.add(filed.digest)
-            kept = msgspec.structs.replace(filed, event=event, raw=filed.raw[:RAW_BYTES])
+            most = RAW_BYTES if filed.standing is late.Standing.VERIFIED else UNTIED_BYTES
+            kept = msgspec.structs.replace(filed, event=event, raw=filed.raw[:most])
             tx.add_row("insert_report", late_rows.report_row(kept))
 
     def leave(self, sent: fact_values.Sent, recipients: int) -> None:

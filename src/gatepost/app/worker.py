@@ -88,8 +88,8 @@ class Worker:
         self.ours = inbound.known(self.settings.inbound, self.settings.hostname, found, keys)
         self.noting = frozenset(one.id for one in found.bridges if one.note_complaints)
         self.node = next((n.id for n in found.nodes if n.name == self.settings.node), 0)
-        for problem in self.shelf.book().missing(self.settings.listener):
-            self.log.warning("nobody gets in there without AUTH", problem=str(problem))
+        for problem in self.shelf.book().missing(self.settings.listener, self.settings.inbound):
+            self.log.warning("a Bridge is not there", problem=str(problem))
 
     # --- the parts
 

@@ -90,7 +90,7 @@ async def _missing(config: Path) -> list[str]:
     if not compose.has_store(settings):
         return []
     async with context.opened(settings) as store:
-        wrong = list(books.Book(await store.directory()).missing(settings.listener))
+        wrong = list(books.Book(await store.directory()).missing(settings.listener, settings.inbound))
     return str(context.named(wrong, config)).splitlines() if wrong else []
 
 

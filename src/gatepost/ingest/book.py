@@ -81,8 +81,16 @@ class Book:
         """The Bridge that logs in as ``name``, or as ``account/name`` where the name alone is not unique."""
         return self._by_name.get(name)
 
-    def missing(self, listeners: Iterable[ingest_settings.ListenerSettings]) -> Iterator[errors.BadInput]:
-        """What is wrong with listeners that stand for a Bridge which is not there: nobody gets in without AUTH."""
+    def missing(
+        self, listeners: Iterable[ingest_settings.ListenerSettings], inbound: ingest_settings.InboundSettings
+    ) -> Iterator[errors.BadInput]:
+        """What is wrong with listeners that stand for a Bridge which is not there: nobody gets in without AUTH, or the
+        operator hears nothing.
+        """
+        if inbound.bridge and self.by_name(inbound.bridge) is None:
+            yield errors.BadInput(
+                "inbound.bridge", f"{inbound.bridge!r} is no Bridge, or its name is not unique"
+            )
         for index, one in enumerate(listeners):
             if one.bridge and self.by_name(one.bridge) is None:
                 yield errors.BadInput(

@@ -118,3 +118,81 @@ def test_what_goes_on_the_wire_has_the_field_on_top_and_says_its_size() -> None:
     assert out.header.startswith(path.fields)  # so it is signed
     kept = compose.outgoing([job], bodies.Body(body))
     assert (kept.sender, kept.fields, kept.reports_until) == (b"news@shop.test", b"", 0)
+
+
+LEAVING = directories.SenderDomain(2, 1, "shop.test", unsubscribe_url="https://news.shop.test/u/")
+
+
+def leaving(*domains: directories.SenderDomain, signs: bool = True) -> returning.Paths:
+    return returning.Paths(
+        domains, KEYS, marked=False, signs=lambda account, domain: signs and bool(account and domain)
+    )
+
+
+def test_bulk_mail_with_a_list_says_where_its_recipient_may_leave() -> None:
+    path = leaving(LEAVING).of(due(list="news"), SOURCE)
+    assert path is not None
+    assert (path.sender, path.fields) == (b"news@shop.test", b"")
+    first, second = path.leave.decode().splitlines()
+    assert second == "List-Unsubscribe-Post: List-Unsubscribe=One-Click"
+    token = first.removeprefix("List-Unsubscribe: <https://news.shop.test/u/").removesuffix(">")
+    read = tokens.read(token, KEYS, 0)
+    assert (read.standing, read.purpose, read.about) == (
+        tokens.Standing.VALID,
+        tokens.Purpose.UNSUBSCRIBE,
+        4099,
+    )
+
+
+def test_with_return_paths_of_ours_it_may_be_done_by_mail_too() -> None:
+    both = msgspec.structs.replace(PROVED, unsubscribe_url="https://news.shop.test/u/")
+    path = leaving(both).of(due(list="news"), SOURCE)
+    assert path is not None
+    assert b",\r\n <mailto:u." in path.leave
+    assert b"@bounce.shop.test?subject=unsubscribe>\r\n" in path.leave
+
+
+@pytest.mark.parametrize(
+    ("changes", "signs"),
+    [
+        ({"list": ""}, True),
+        ({"list": "news", "priority": messages.Priority.TRANSACTIONAL}, True),
+        ({"list": "news", "account": 2}, True),
+        ({"list": "news", "sender_domain": "other.test"}, True),
+        ({"list": "news"}, False),
+    ],
+    ids=["no list", "transactional", "another account", "another domain", "unsigned"],
+)
+def test_other_mail_says_nothing_of_it(changes: dict[str, object], *, signs: bool) -> None:
+    assert leaving(LEAVING, signs=signs).of(due(**changes), SOURCE) is None
+
+
+def test_recipients_who_may_each_leave_do_not_share_a_transaction() -> None:
+    group = [due(id=n, list="news") for n in (4099, 4100)]
+    assert leaving(LEAVING).divided(group, SOURCE) == [[one] for one in group]
+
+
+@pytest.mark.parametrize(
+    ("header", "may"),
+    [
+        (b"From: a@b.test\r\n", True),
+        (b"X-List-Unsubscribe: no\r\n", True),
+        (b"LIST-unsubscribe: <mailto:x@y.test>\r\nFrom: a@b.test\r\n", False),
+        (b"From: a@b.test\r\nList-Unsubscribe-Post: x\r\n", False),
+        (b"DKIM-Signature: v=1; h=From:Subject;\r\n b=x\r\nList-Id: x\r\n", True),
+        (b"DKIM-Signature: v=1; h=From:List-\r\n\tUnsubscribe:Subject;\r\n b=x\r\n", False),
+        (b"From: a\r\nDKIM-Signature: v=1;\r\n h=From : List-Unsubscribe; b=x\r\n", False),
+    ],
+)
+def test_a_way_to_leave_is_added_only_where_the_header_says_nothing_of_it(
+    header: bytes, *, may: bool
+) -> None:
+    assert returning.may_add(header) is may
+
+
+def test_what_the_message_has_itself_stays() -> None:
+    path = leaving(LEAVING).of(due(list="news"), SOURCE)
+    plain, own = (b"A: b\r\n\r\nx\r\n",), (b"List-Unsubscribe: <mailto:x@y.test>\r\n\r\nx\r\n",)
+    assert path is not None
+    assert compose.outgoing([due()], bodies.Body(plain), path).fields == path.leave
+    assert compose.outgoing([due()], bodies.Body(own), path).fields == b""

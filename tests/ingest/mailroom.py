@@ -52,6 +52,7 @@ class Room:
         self.overloaded = False
         self.short: shortages.Shortage | None = None
         self.exempt: set[int] = set()
+        self.decide = compose.build_decide(policy_settings.PolicySettings(), lambda: 0.5)
         self.door: reception.Inbound
         self.intake: intake.Intake
         self.port = 0
@@ -65,7 +66,7 @@ class Room:
             intake.Parts(
                 store=self.store,
                 parse=self._parse,
-                decide=compose.build_decide(policy_settings.PolicySettings(), lambda: 0.5),
+                decide=self.decide,
                 classifier=lambda: classifier,
                 ours=self.known,
                 provider=lambda host: host,
@@ -104,7 +105,7 @@ class Room:
             msgspec.structs.replace(store_values.attempted(one.id, claim), attempt=attempt)
             for one in submission.deliveries
         ]
-        await self.store.settle(taken, compose.build_decide(policy_settings.PolicySettings(), lambda: 0.5))
+        await self.store.settle(taken, self.decide)
         return [one.id for one in submission.deliveries]
 
     def token(self, about: int, purpose: Purpose = Purpose.RETURN_PATH, days: int = 30) -> str:

@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import re
 import signal
+import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from tests.net import dns_server
 from tests.scenarios import gateway as gateways
 from tests.scenarios import receiver as receivers
@@ -279,3 +282,63 @@ async def test_where_the_bounce_domain_is_wrong_the_submitters_return_path_is_ke
         await gateways.submit(gateway.open, MESSAGE, ["ann@rcpt.test"])
         await gateway.wait_open()
         assert sink.senders == ["news@shop.test"]
+
+
+async def set_leaving(gateway: gateways.Gateway) -> None:
+    """A key that signs, and where recipients leave."""
+    private = ed25519.Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    async with gateway.store() as store:
+        [domain] = (await store.directory()).sender_domains
+        key = directories.DkimKey(
+            0,
+            domain.id,
+            "e1",
+            directories.KeyAlgorithm.ED25519,
+            private.decode(),
+            directories.KeyState.ACTIVE,
+        )
+        url = f"http://127.0.0.1:{gateway.http}/u/"
+        await store.change_directory([key, msgspec.structs.replace(domain, unsubscribe_url=url)], "test")
+    await asyncio.sleep(0.7)
+
+
+def _ask(method: str, url: str) -> int:
+    request = urllib.request.Request(
+        url, b"List-Unsubscribe=One-Click" if method == "POST" else None, method=method
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return int(answer.status)
+
+
+@pytest.mark.parametrize("way", ["web", "mail"])
+async def test_a_recipient_leaves_a_list_and_gets_other_mail_on(tmp_path: Path, way: str) -> None:
+    listed = MESSAGE.replace(b"X-Token", b"X-Gatepost-List: news\r\nX-Token")
+    async with receivers.Receiver() as sink, running(tmp_path, sink) as (gateway, inbound):
+        await set_leaving(gateway)
+        await gateways.submit(gateway.open, listed, ["ann@rcpt.test"])
+        await gateway.wait_open()
+        [(_, _, body)] = sink.taken
+        found = re.search(
+            rb"\r\nList-Unsubscribe: <(http://\S+)>,\r\n <mailto:(\S+)\?subject=unsubscribe>\r\n", body
+        )
+        assert found is not None
+        assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in body
+        signed = body[body.index(b"h=") : body.index(b"bh=")].replace(b"\r\n\t", b"").lower()
+        for name in (b"list-unsubscribe", b"list-unsubscribe-post", b"x-gatepost-token"):
+            assert signed.split(b";")[0].replace(b" ", b"").split(b":").count(name) == 2
+        if way == "web":
+            assert await asyncio.to_thread(_ask, "GET", found[1].decode()) == 200
+            assert await targets(gateway) == []
+            assert await asyncio.to_thread(_ask, "POST", found[1].decode()) == 200
+        else:
+            assert (await bring(inbound, found[2].decode(), b"Subject: unsubscribe\r\n\r\n")).startswith(
+                b"250"
+            )
+        assert await targets(gateway) == ["ann@rcpt.test"]
+        assert (
+            b"1 of 1 recipients suppressed"
+            in (await gateways.submit(gateway.open, listed, ["ann@rcpt.test"]))[-1]
+        )
+        assert b"suppressed" not in (await gateways.submit(gateway.open, MESSAGE, ["ann@rcpt.test"]))[-1]

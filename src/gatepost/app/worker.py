@@ -20,7 +20,18 @@ from gatepost import log as logs
 from gatepost.app import compose, inbound, link, signing, whispers
 from gatepost.delivery import opener, parts, returning, ring, route
 from gatepost.delivery import worker as deliverers
-from gatepost.ingest import accept, conversation, failures, gather, http, listener, memory, serve, space
+from gatepost.ingest import (
+    accept,
+    conversation,
+    failures,
+    gather,
+    http,
+    leaving,
+    listener,
+    memory,
+    serve,
+    space,
+)
 from gatepost.ingest import book as books
 from gatepost.ingest import settings as ingest_settings
 from gatepost.ingest import shortage as shortages
@@ -52,6 +63,7 @@ class Worker:
         self.shelf = books.Shelf()
         self.sources: dict[int, directories.Source] = {}
         self.ring = ring.EMPTY
+        self.token_keys = tokens.Keys(())
         self.paths = returning.NONE
         self.ours = inbound.known(
             self.settings.inbound, self.settings.hostname, directories.Directory(), tokens.Keys(())
@@ -84,7 +96,10 @@ class Worker:
         self.sources = {source.id: source for source in found.sources}
         self.ring = ring.Ring(found, self.ring)
         keys = signing.keys(found)
-        self.paths = returning.Paths(found.sender_domains, keys, marked=bool(self.settings.inbound.address))
+        self.token_keys = keys
+        self.paths = returning.Paths(
+            found.sender_domains, keys, marked=bool(self.settings.inbound.address), signs=self.signs
+        )
         self.ours = inbound.known(self.settings.inbound, self.settings.hostname, found, keys)
         self.noting = frozenset(one.id for one in found.bridges if one.note_complaints)
         self.node = next((n.id for n in found.nodes if n.name == self.settings.node), 0)
@@ -129,6 +144,10 @@ class Worker:
     def ring_get(self) -> ring.Ring:
         """The keys that sign."""
         return self.ring
+
+    def signs(self, account: int, domain: str) -> bool:
+        """Whether we sign an account's mail from a domain now."""
+        return bool(self.ring.of(account, domain))
 
     def paths_get(self) -> returning.Paths:
         """The return paths and header tokens, by the Directory as it is now."""
@@ -217,6 +236,10 @@ class _Taking:
             shortage=short,
             settings=settings.ingest,
         )
+        self._settling: gather.Gather[results.Reported, settlements.Settlement | None] = gather.Gather(
+            self._settle, tasks
+        )
+        leave = leaving.Leaving(lambda: worker.token_keys, self._settling.ask, worker.clock)
         self._app = http.App(
             http.Parts(
                 acceptor=acceptor,
@@ -226,6 +249,7 @@ class _Taking:
                 settings=settings.ingest,
                 shortage=short,
                 ready=lambda: worker.ready,
+                leave=leave.answer,
             )
         )
         self._listeners: list[listener.Listener] = []
@@ -296,6 +320,9 @@ class _Taking:
     def figures(self) -> dict[str, int]:
         """Of what it took."""
         return {"clients": self.connections, **(self._inbound.figures if self._inbound is not None else {})}
+
+    async def _settle(self, batch: Sequence[results.Reported]) -> Sequence[settlements.Settlement | None]:
+        return await self._worker.store.settle(batch, self._worker.decide)
 
     def _noted(self, event: events.Event) -> None:
         self._noting.ask(event, lambda _: None)

@@ -22,6 +22,7 @@ class DomainShape(msgspec.Struct, frozen=True):
     bounce_domain: str | None
     proved_since: str | None
     problem: str | None
+    unsubscribe_url: str | None
 
 
 def add_(
@@ -29,6 +30,7 @@ def add_(
     account: str = "default",
     return_path: Literal["keep", "verp"] | None = None,
     bounce_domain: str = "",
+    unsubscribe_url: str | None = None,
     json: context.Json = False,
     config: context.Config = context.DEFAULT,
 ) -> int:
@@ -45,12 +47,16 @@ def add_(
         while the bounce domain's MX is this gateway and its SPF passes. Without it: as it is.
     bounce_domain
         Where those addresses are; bounce.DOMAIN without it.
+    unsubscribe_url
+        https://… in front of /u/…, where recipients reach this gateway: List-Unsubscribe for bulk mail with a list. "": none.
     """
     from gatepost.cli import planning
 
     if not names:
         raise errors.BadInput("domain", "name at least one")
-    wanted = tuple(planning.DomainPlan(name, account, return_path, bounce_domain) for name in names)
+    wanted = tuple(
+        planning.DomainPlan(name, account, return_path, bounce_domain, unsubscribe_url) for name in names
+    )
     return context.run(applying.carry_out(planning.Plan(domain=wanted), config, json=json))
 
 
@@ -95,6 +101,7 @@ def _all(known: directories.Directory) -> list[DomainShape]:
             bounce_domain=one.bounce_domain or None,
             proved_since=show.time_or_none(one.proved_since),
             problem=one.problem or None,
+            unsubscribe_url=one.unsubscribe_url or None,
         )
         for one in known.sender_domains
     ]

@@ -5,6 +5,7 @@ a plan does not name is touched. References are by name. A new Bridge gets its s
 """
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, TypeVar
 
@@ -20,6 +21,7 @@ from gatepost.net import bounce_domain as bounce_domains
 from gatepost.store import port
 
 DEFAULT = "default"
+_URL = re.compile(r"https://([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
 _MAX_PORT = 65_535
 
 _E = TypeVar("_E", bound=directories.Change)
@@ -74,13 +76,14 @@ class BridgePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DomainPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[[domain]]``: a domain that an account may send from; what is not given stays as it is.
 
-    bounce_domain: under ``verp``; empty: ``bounce.`` before the name.
+    bounce_domain: under ``verp``; empty: ``bounce.`` before the name. unsubscribe_url: empty: none.
     """
 
     name: str
     account: str = DEFAULT
     return_path: Literal["keep", "verp"] | None = None
     bounce_domain: str = ""
+    unsubscribe_url: str | None = None
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -243,7 +246,23 @@ def _domain(wanted: DomainPlan, known: directories.Directory) -> directories.Sen
     domain = _domain_key(wanted.name)
     fresh = directories.SenderDomain(0, account, domain)
     same = (one for one in known.sender_domains if one.account == account and one.domain == domain)
-    return _returning(wanted, next(same, fresh))
+    found = _returning(wanted, next(same, fresh))
+    if wanted.unsubscribe_url is None:
+        return found
+    return msgspec.structs.replace(found, unsubscribe_url=_unsubscribe_url(wanted.unsubscribe_url, domain))
+
+
+def _unsubscribe_url(url: str, domain: str) -> str:
+    """What stands in front of a token: HTTPS, under the sender's own organisational domain, so that nobody is surprised."""
+    if not url:
+        return ""
+    found, top = _URL.fullmatch(url), bounce_domains.organisational(domain)
+    if found is None:
+        raise errors.BadInput(f"domain {domain}.unsubscribe_url", f"{url!r} is not https://host/path")
+    host = found[1].lower()
+    if host != top and not host.endswith(f".{top}"):
+        raise errors.BadInput(f"domain {domain}.unsubscribe_url", f"{host} is not {top} or below it")
+    return f"{url.rstrip('/')}/u/"
 
 
 def _returning(wanted: DomainPlan, old: directories.SenderDomain) -> directories.SenderDomain:

@@ -47,12 +47,16 @@ def outgoing(jobs: Sequence[messages.Due], body: bodies.Body, path: returning.Pa
         sender_domain=first.sender_domain,
         sender=first.sender if path is None else path.sender,
         recipients=tuple([job.recipient for job in jobs]),
-        fields=b"" if path is None else path.fields,
+        fields=b"" if path is None else _fields(path, body),
         body=body,
         eight_bit=first.eight_bit,
         smtputf8=first.utf8,
         reports_until=0 if path is None else path.until,
     )
+
+
+def _fields(path: returning.Path, body: bodies.Body) -> bytes:
+    return path.fields + path.leave if path.leave and returning.may_add(body.header) else path.fields
 
 
 def transaction(

@@ -1,11 +1,13 @@
-"""Under which return path a message leaves, and with which token in its header.
+"""Under which return path a message leaves, with which token in its header, and where its recipient may leave.
 
 Guarantees: ``MAIL FROM:<>`` is never rewritten; a return path of ours names one delivery alone; a message's tokens are the same
-at every try. Where neither is wanted, ``Paths`` is not ``active`` and costs a mail nothing.
+at every try. A way to leave (RFC 8058) is added only to bulk mail with a list, which we sign, and which says nothing of that kind
+itself. Where nothing of this is wanted, ``Paths`` is not ``active`` and costs a mail nothing.
 Not here: whether a bounce domain is right (``gatepost.upkeep.proving``), what comes back (``gatepost.ingest``).
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -20,29 +22,41 @@ _KNOWN = 10_000  # sender domains whose bounce domain is remembered: a Bridge ma
 
 class Path(msgspec.Struct, frozen=True, gc=False):
     """What one group leaves with. sender: MAIL FROM. fields: for the top of the message, each with its CRLF. until: ms; how long
-    a late report can be tied to it.
+    a late report can be tied to it. leave: fields that are added where the message's header allows (``may_add``).
     """
 
     sender: bytes
     fields: bytes
     until: int
+    leave: bytes = b""
 
 
 class Paths:
-    """For one version of the Directory. marked: whether reports can come back, so that a token in the header makes sense."""
+    """For one version of the Directory. marked: whether reports can come back, so that a token in the header makes sense.
+    signs: whether we sign an account's mail from a domain.
+    """
 
     def __init__(
-        self, domains: Sequence[directories.SenderDomain], keys: tokens.Keys, *, marked: bool
+        self,
+        domains: Sequence[directories.SenderDomain],
+        keys: tokens.Keys,
+        *,
+        marked: bool,
+        signs: Callable[[int, str], bool] = lambda account, domain: False,  # noqa: ARG005 - unsigned unless told
     ) -> None:
         self._keys = keys
         self._marked = marked and bool(keys)
         self._bounce = {(one.account, one.domain): one.bounce_domain for one in domains if one.verp and keys}
+        self._leave = {
+            (one.account, one.domain): one.unsubscribe_url for one in domains if one.unsubscribe_url and keys
+        }
+        self._signs = signs
         self._known: dict[tuple[int, str], str] = {}
-        self.active = bool(self._bounce) or self._marked
+        self.active = bool(self._bounce or self._leave) or self._marked
 
     def divided(self, group: Group, source: directories.Source) -> list[Group]:
         """The groups that it makes: one for each delivery where each has its own return path."""
-        if len(group) == 1 or not self._verp(group[0], source):
+        if len(group) == 1 or not (self._verp(group[0], source) or self._url(group[0])):
             return [group]
         return [[due] for due in group]
 
@@ -52,17 +66,27 @@ class Paths:
         if key is None:
             return None
         until = due.expires_at + tokens.HEADER_MS
-        domain = self._verp(due, source)
+        domain, url = self._verp(due, source), self._url(due)
+        leave = (
+            _leaving(tokens.make(tokens.Purpose.UNSUBSCRIBE, due.id, until, key), url, domain) if url else b""
+        )
         if domain:
             back = tokens.make(
                 tokens.Purpose.RETURN_PATH, due.id, due.expires_at + tokens.RETURN_PATH_MS, key
             )
             mark = tokens.make(tokens.Purpose.DELIVERY, due.id, until, key)
-            return Path(f"{back}@{domain}".encode(), _field(mark), until)
-        if not self._marked:
-            return None
-        mark = tokens.make(tokens.Purpose.MESSAGE, due.message, until, key)
-        return Path(due.sender, _field(mark), until)
+            return Path(f"{back}@{domain}".encode(), _field(mark), until, leave)
+        if self._marked:
+            mark = tokens.make(tokens.Purpose.MESSAGE, due.message, until, key)
+            return Path(due.sender, _field(mark), until, leave)
+        return Path(due.sender, b"", until, leave) if leave else None
+
+    def _url(self, due: messages.Due) -> str:
+        """Where the recipient of this mail may leave, or empty."""
+        if not self._leave or not due.list or due.priority is not messages.Priority.BULK:
+            return ""
+        url = _nearest(self._leave, due.account, due.sender_domain)
+        return url if url and self._signs(due.account, due.sender_domain) else ""
 
     def _verp(self, due: messages.Due, source: directories.Source) -> str:
         """The bounce domain, or empty. A smarthost's address is not in our SPF."""
@@ -73,17 +97,38 @@ class Paths:
         if found is None:
             if len(self._known) >= _KNOWN:
                 self._known.clear()
-            found = self._known[asked] = self._find(*asked)
+            found = self._known[asked] = _nearest(self._bounce, *asked)
         return found
 
-    def _find(self, account: int, domain: str) -> str:
-        """Of the domain itself, or of the nearest one above it: who holds a domain holds what is under it."""
-        while domain:
-            found = self._bounce.get((account, domain))
-            if found is not None:
-                return found
-            domain = domain.partition(".")[2]
-        return ""
+
+def may_add(header: bytes) -> bool:
+    """Whether a way to leave may be added to a message: it has none, and no signature of another says that it has none."""
+    low = b"\n" + header.lower()
+    if b"\nlist-unsubscribe" in low:
+        return False
+    return not any(b"list-unsubscribe" in _SPACE.sub(b"", found[0]) for found in _SIGNATURE.finditer(low))
+
+
+_SIGNATURE = re.compile(rb"\ndkim-signature:.*(?:\n[ \t].*)*")
+_SPACE = re.compile(rb"[ \t\r\n]+")
+
+
+def _nearest(of: Mapping[tuple[int, str], str], account: int, domain: str) -> str:
+    """Of the domain itself, or of the nearest one above it: who holds a domain holds what is under it."""
+    while domain:
+        found = of.get((account, domain))
+        if found is not None:
+            return found
+        domain = domain.partition(".")[2]
+    return ""
+
+
+def _leaving(token: str, url: str, bounce_domain: str) -> bytes:
+    """RFC 2369 §3.2 and RFC 8058 §3.1."""
+    mail = f",\r\n <mailto:{token}@{bounce_domain}?subject=unsubscribe>" if bounce_domain else ""
+    return (
+        f"List-Unsubscribe: <{url}{token}>{mail}\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    ).encode()
 
 
 def _field(token: str) -> bytes:

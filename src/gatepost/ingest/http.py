@@ -1,4 +1,4 @@
-"""Submission over HTTP: ``POST /v1/send``, ``GET /live`` and ``GET /ready``, as an ASGI application.
+"""Submission over HTTP: ``POST /v1/send``; where recipients leave; ``GET /live`` and ``GET /ready``: an ASGI application.
 
 Guarantees: every answer but the good one is an RFC 9457 problem; a body is read only after path, method, key, type and
 size were found good; bodies in memory stay within the budget, and one Bridge within half of it (429, 503); a body has
@@ -13,7 +13,7 @@ from typing import cast
 import msgspec
 
 from gatepost import log as logs
-from gatepost.ingest import accept, failures, problem, request
+from gatepost.ingest import accept, failures, leaving, problem, request
 from gatepost.ingest import book as books
 from gatepost.ingest import settings as ingest_settings
 from gatepost.ingest import shortage as shortages
@@ -25,7 +25,10 @@ Send = Callable[[Event], Awaitable[None]]
 
 
 class Parts(msgspec.Struct, frozen=True):
-    """What an App is made of. ready: whether the worker takes mail now. shortage: what it is too short of, if anything."""
+    """What an App is made of. ready: whether the worker takes mail now. shortage: what it is too short of, if anything.
+
+    leave: answers requests of recipients who leave; None: nobody is told where.
+    """
 
     acceptor: accept.Acceptor
     shelf: books.Shelf
@@ -34,6 +37,7 @@ class Parts(msgspec.Struct, frozen=True):
     settings: ingest_settings.IngestSettings
     shortage: Callable[[], shortages.Shortage | None]
     ready: Callable[[], bool]
+    leave: leaving.Answer | None = None
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -97,6 +101,9 @@ class App:
                 if not self._p.ready() or self._p.shortage() is shortages.Shortage.MEMORY:
                     raise problem.later(503, "this worker takes no mail now")
                 return problem.plain(200, {"status": "ready"})
+            case path if self._p.leave is not None and path.startswith(leaving.PATH):
+                _allow(head, "GET", "HEAD", "POST")
+                return await self._p.leave(head.method, path.removeprefix(leaving.PATH), head.ip)
             case _:
                 raise problem.problem(404, "there is nothing here; mail goes to POST /v1/send")
 

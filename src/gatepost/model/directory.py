@@ -113,6 +113,7 @@ class SenderDomain(msgspec.Struct, frozen=True, gc=False, tag="domain"):
 
     bounce_domain: where return paths of ours are, under VERP. proved_since: when the check of its MX and SPF began to pass
     (ms), or 0 while it does not: then the submitter's address is kept. problem: what the last check said, if it was no.
+    unsubscribe_url: where its recipients reach us over HTTPS, for ``List-Unsubscribe``; empty: none is added.
     """
 
     id: int
@@ -122,6 +123,7 @@ class SenderDomain(msgspec.Struct, frozen=True, gc=False, tag="domain"):
     bounce_domain: str = ""
     proved_since: int = 0
     problem: str = ""
+    unsubscribe_url: str = ""
 
     @property
     def verp(self) -> bool:

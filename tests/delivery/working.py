@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,12 @@ class NotingStore(sqlite_stores.SqliteStore):
         super().__init__(path, 1, clock)
         self.settled: list[Settled] = []
         self._more = asyncio.Event()
+        self.swept = asyncio.Event()
+
+    async def heads(self, slots: Sequence[int]) -> list[port.LaneHead]:
+        found = await super().heads(slots)
+        self.swept.set()
+        return found
 
     async def settle(self, batch: Any, decide: port.Decide) -> list[settlements.Settlement | None]:
         written = await super().settle(batch, decide)
@@ -174,6 +180,7 @@ async def working(path: Path, given: Given) -> AsyncIterator[Works]:
     try:
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(works.deliverer.run())
+            await store.swept.wait()  # or the first sweep would find what a test has not offered yet
             yield works
             await works.deliverer.drain(0)
             running.cancel()

@@ -8,42 +8,60 @@ stand for: https://www.spamhaus.org/blocklists/.
 
 import re
 
-# The words in front of the tuple's name; the first that is found counts. Lists that others contain stand behind them.
-_KNOWN: tuple[tuple[str, str], ...] = (
-    (r"abuseat\.org|\bcbl\b|composite block(?:ing)? list", "CBL"),
-    (r"spamcop", "SpamCop"),
+# The list's name, its words, and what a text with them contains: looked for first, as most replies name no list.
+# The first that is found counts; lists that others contain stand behind them.
+_KNOWN: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
     (
-        r"barracuda ?(?:central|reputation|networks\.com/reputation)|\bbrbl\b|\brbl barracuda\b",
-        "Barracuda BRBL",
+        "CBL",
+        re.compile(r"abuseat\.org|\bcbl\b|composite block(?:ing)? list"),
+        ("abuseat", "cbl", "composite"),
     ),
-    (r"\bsorbs\b", "SORBS"),
-    (r"invaluement|\bivm(?:sip|uri)\b", "Invaluement"),
-    (r"(?:ipcheck|dnsbl)\.proofpoint|\bproofpoint dynamic reputation\b|\bpdr\b", "Proofpoint PDR"),
-    (r"csi\.cloudmark|cloudmark sender intelligence|\bcloudmark csi\b", "Cloudmark CSI"),
-    (r"\bsurbl\b", "SURBL"),
-    (r"\buribl\b", "URIBL"),
-    (r"\babusix\b|mail-abuse\.abusix", "Abusix"),
-    (r"\bmailspike\b", "Mailspike"),
-    (r"\bpsbl\b", "PSBL"),
-    (r"backscatterer", "Backscatterer"),
-    (r"ix\.dnsbl|\bnixspam\b|manitu\.net", "NiX Spam"),
-    (r"spamrats", "SpamRATS"),
-    (r"spameatingmonkey", "Spam Eating Monkey"),
-    (r"hostkarma|junkemailfilter", "Hostkarma"),
-    (r"dronebl", "DroneBL"),
-    (r"gbudb\.net", "GBUdb Truncate"),
-    (r"\b0spam\b", "0Spam"),
-    (r"kisa-?rbl", "KISA-RBL"),
-    (r"trend micro (?:rbl|email reputation)|mail-abuse\.com|ers\.trendmicro", "Trend Micro ERS"),
-    (r"senderbase\.org|talosintelligence", "Cisco Talos"),
-    (r"fortiguard", "FortiGuard"),
-    (r"\bdnswl\b", ""),  # a list of the good: not being in it is no listing
+    ("SpamCop", re.compile(r"spamcop"), ("spamcop",)),
+    (
+        "Barracuda BRBL",
+        re.compile(r"barracuda ?(?:central|reputation|networks\.com/reputation)|\bbrbl\b|\brbl barracuda\b"),
+        ("barracuda", "brbl"),
+    ),
+    ("SORBS", re.compile(r"\bsorbs\b"), ("sorbs",)),
+    ("Invaluement", re.compile(r"invaluement|\bivm(?:sip|uri)\b"), ("invaluement", "ivm")),
+    (
+        "Proofpoint PDR",
+        re.compile(r"(?:ipcheck|dnsbl)\.proofpoint|\bproofpoint dynamic reputation\b|\bpdr\b"),
+        ("proofpoint", "pdr"),
+    ),
+    (
+        "Cloudmark CSI",
+        re.compile(r"csi\.cloudmark|cloudmark sender intelligence|\bcloudmark csi\b"),
+        ("cloudmark",),
+    ),
+    ("SURBL", re.compile(r"\bsurbl\b"), ("surbl",)),
+    ("URIBL", re.compile(r"\buribl\b"), ("uribl",)),
+    ("Abusix", re.compile(r"\babusix\b|mail-abuse\.abusix"), ("abusix",)),
+    ("Mailspike", re.compile(r"\bmailspike\b"), ("mailspike",)),
+    ("PSBL", re.compile(r"\bpsbl\b"), ("psbl",)),
+    ("Backscatterer", re.compile(r"backscatterer"), ("backscatterer",)),
+    ("NiX Spam", re.compile(r"ix\.dnsbl|\bnixspam\b|manitu\.net"), ("ix.dnsbl", "nixspam", "manitu.net")),
+    ("SpamRATS", re.compile(r"spamrats"), ("spamrats",)),
+    ("Spam Eating Monkey", re.compile(r"spameatingmonkey"), ("spameatingmonkey",)),
+    ("Hostkarma", re.compile(r"hostkarma|junkemailfilter"), ("hostkarma", "junkemailfilter")),
+    ("DroneBL", re.compile(r"dronebl"), ("dronebl",)),
+    ("GBUdb Truncate", re.compile(r"gbudb\.net"), ("gbudb",)),
+    ("0Spam", re.compile(r"\b0spam\b"), ("0spam",)),
+    ("KISA-RBL", re.compile(r"kisa-?rbl"), ("kisa",)),
+    (
+        "Trend Micro ERS",
+        re.compile(r"trend micro (?:rbl|email reputation)|mail-abuse\.com|ers\.trendmicro"),
+        ("trend micro", "mail-abuse.com", "trendmicro"),
+    ),
+    ("Cisco Talos", re.compile(r"senderbase\.org|talosintelligence"), ("senderbase", "talosintelligence")),
+    ("FortiGuard", re.compile(r"fortiguard"), ("fortiguard",)),
+    ("", re.compile(r"\bdnswl\b"), ("dnswl",)),  # a list of the good: not being in it is no listing
 )
-_ANY = re.compile("|".join(f"({words})" for words, _ in _KNOWN))
 _SPAMHAUS_LIST = re.compile(r"\b(zen|sbl-xbl|sbl|xbl|pbl|dbl|css)[0-9]{0,8}\b")
 _IN_SPAMHAUS = re.compile(
     r"\b(?:listed|found|is|blocked) (?:in|on|by|using|at) (?:the )?(zen|sbl-xbl|sbl|xbl|pbl|dbl)\b"
 )
+_OF_SPAMHAUS = ("zen", "sbl", "xbl", "pbl", "dbl")
 _UCEPROTECT_LEVEL = re.compile(r"\b(?:level[ -]?|dnsbl-|uceprotect-?l?)([1-3])\b")
 
 _HOST = r"(?P<zone>(?:[a-z0-9_-]{1,63}\.){1,6}[a-z]{2,24})(?![a-z0-9.-]*[a-z0-9])"
@@ -66,26 +84,28 @@ def name(key: str) -> str:
     if "spamhaus" in key:
         found = _SPAMHAUS_LIST.search(key)
         return f"Spamhaus {found[1].upper()}" if found else "Spamhaus"
-    if found := _IN_SPAMHAUS.search(key):
+    if any(one in key for one in _OF_SPAMHAUS) and (found := _IN_SPAMHAUS.search(key)):
         return f"Spamhaus {found[1].upper()}"
     if "uceprotect" in key:
         level = _UCEPROTECT_LEVEL.search(key)
         return f"UCEPROTECT-{level[1]}" if level else "UCEPROTECT"
-    if (known := _ANY.search(key)) and known.lastindex:
-        return _KNOWN[known.lastindex - 1][1]
+    for known, words, cues in _KNOWN:
+        for cue in cues:
+            if cue in key and words.search(key):
+                return known
     return _zone(key)
 
 
 def _zone(key: str) -> str:
-    if found := _USING.search(key):
+    if (" using " in key or " via " in key) and (found := _USING.search(key)):
         return found["zone"]
-    if (found := _LISTED.search(key)) and _looks_like_a_list(found["zone"]):
+    mentions = [word for word in key.split(" ") if "bl" in word and "." in word][:_MOST_MENTIONS]
+    if mentions and (found := _LISTED.search(key)) and _looks_like_a_list(found["zone"]):
         return found["zone"]
-    for count, mention in enumerate(_MENTION.finditer(key)):
-        if count >= _MOST_MENTIONS:
-            break
-        if _looks_like_a_list(mention["zone"]):
-            return mention["zone"]
+    for mention in mentions:
+        found = _MENTION.search(mention)
+        if found and _looks_like_a_list(found["zone"]):
+            return found["zone"]
     return ""
 
 

@@ -111,7 +111,7 @@ def _by_design(one: Judged) -> bool:
     """Whether the taxonomy's table gives this category the other of soft and rejection, whatever the reply."""
     category, reason = one.verdict.category, one.row.label.reason
     if one.row.label.kind == "rejection":
-        return category in SOFT_BY_DESIGN or (category.startswith("content.") and not one.row.permanent)
+        return category in SOFT_BY_DESIGN
     return category == "content.too_large" and reason == "exceedlimit"
 
 

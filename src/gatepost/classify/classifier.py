@@ -205,9 +205,12 @@ class Classifier:
         category = _settled(answer, question, never=never)
         outcome, fault = meanings.MEANING[category]
         temporary = not question.said.permanent
-        if temporary and not never and (outcome is Outcome.HARD or category.startswith("content.")):
-            outcome = Outcome.SOFT  # no 4yz ends a message at its first reply
-        hint = hints.seconds(question.outer.folded.key) if outcome is Outcome.SOFT else 0
+        if temporary and not never and outcome is Outcome.HARD:
+            outcome = (
+                Outcome.SOFT
+            )  # no 4yz ends a message at its first reply; a rejection that is retried stays one
+        waits = temporary or outcome is Outcome.SOFT
+        hint = hints.seconds(question.outer.folded.key) if waits else 0
         span = answer.span if isinstance(answer, ruleset.Match) else (0, 0)
         presumable = category is Category.UNKNOWN_PERMANENT and _bare(question)
         return verdicts.Verdict(

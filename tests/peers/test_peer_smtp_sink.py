@@ -57,7 +57,7 @@ REFUSED = [
     (".", BLOCKED, Stage.DOT, State.BOUNCED, "content.spam"),
     (".", GREYLISTED, Stage.DOT, State.DEFERRED, "rate.greylisted"),
     (".", BUSY, Stage.DOT, State.DEFERRED, "rate.limited"),
-    (".", "450 4.3.0 Error: command failed", Stage.DOT, State.DEFERRED, "unknown.temporary"),
+    (".", "450 4.3.0 Error: command failed", Stage.DOT, State.DEFERRED, "domain.unreachable"),
 ]
 
 

@@ -18,7 +18,7 @@ from gatepost import errors, toml
 from gatepost.classify import settings as classify_settings
 from gatepost.delivery import settings as delivery_settings
 from gatepost.ingest import settings as ingest_settings
-from gatepost.net import questions
+from gatepost.net import questions, resolver
 from gatepost.policy import settings as policy_settings
 
 FILE = "gatepost.toml"
@@ -44,9 +44,17 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DnsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[dns]``. server: ``ip:port`` of another resolver than the system's."""
+    """``[dns]``. server: ``ip:port`` of other resolvers than the system's, one or a list. control: a name that exists."""
 
-    server: str = ""
+    server: str | tuple[str, ...] = ""
+    control: str = resolver.CONTROL
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The servers; none for the system's."""
+        if isinstance(self.server, tuple):
+            return self.server
+        return (self.server,) if self.server else ()
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -184,11 +192,7 @@ def problems(found: Settings) -> Iterator[errors.BadInput]:
     yield from ingest_settings.shared_addresses(found.listener, found.http, found.inbound)
     yield from ingest_settings.http_problems(found.http, found.tls)
     yield from ingest_settings.tls_problems(found.tls)
-    if found.dns.server:
-        try:
-            questions.server(found.dns.server, "dns.server")
-        except errors.BadInput as problem:
-            yield problem
+    yield from _dns_problems(found.dns)
     yield from delivery_settings.route_problems(found.route)
     for index, route in enumerate(found.route):
         yield from ingest_settings.wrong_host_port(route.to, f"route[{index}].to", least_port=1)
@@ -198,6 +202,16 @@ def problems(found: Settings) -> Iterator[errors.BadInput]:
     yield from policy_settings.problems(found.policy)
     if found.log.level not in {"debug", "info", "warning", "error"}:
         yield errors.BadInput("log.level", f"{found.log.level!r} is not debug, info, warning or error")
+
+
+def _dns_problems(found: DnsSettings) -> Iterator[errors.BadInput]:
+    for server in found.servers:
+        try:
+            questions.server(server, "dns.server")
+        except errors.BadInput as problem:
+            yield problem
+    if not resolver.is_host(found.control):
+        yield errors.BadInput("dns.control", f"{found.control!r} is not a name (IDNs as A-labels)")
 
 
 def _general_problems(found: Settings) -> Iterator[errors.BadInput]:

@@ -9,6 +9,7 @@ from tests.net import dns_server, loops
 
 from gatepost import clock as clocks
 from gatepost import errors
+from gatepost.net import questions
 from gatepost.net import resolver as resolvers
 
 MX = resolvers.MxKind
@@ -191,6 +192,161 @@ async def test_the_second_server_answers_when_the_first_is_down() -> None:
             lifetime_s=5.0,
         )
         assert (await resolver.mx("d.test")).kind is MX.FOUND
+
+
+def asking_several(
+    *ports: int, clock: clocks.Clock | None = None, control: str = "known.test"
+) -> resolvers.Resolver:
+    return resolvers.Resolver(
+        tuple(f"127.0.0.1:{port}" for port in ports),
+        clock=clock or clocks.FakeClock(),
+        shuffle=lambda _: None,
+        timeout_s=0.2,
+        lifetime_s=5.0,
+        control=control,
+    )
+
+
+@pytest.mark.parametrize("trouble", ["drop", "SERVFAIL", "REFUSED", "referral"])
+async def test_what_one_server_cannot_tell_another_is_asked(trouble: str) -> None:
+    zone: dns_server.Zone = {("d.test", "MX"): ["10 a.test."]}
+    async with dns_server.serving({("d.test", "MX"): trouble}) as sick, dns_server.serving(zone) as well:
+        answer = await asking_several(sick.port, well.port).mx("d.test")
+        assert (answer.kind, len(sick.asked), len(well.asked)) == (MX.FOUND, 1, 1)
+
+
+async def test_servers_take_turns() -> None:
+    async with dns_server.serving({}) as one, dns_server.serving({}) as other:
+        resolver = asking_several(one.port, other.port)
+        for number in range(4):
+            await resolver.texts(f"d{number}.test")
+        assert (len(one.asked), len(other.asked)) == (2, 2)
+
+
+async def test_a_server_that_does_not_answer_is_asked_last_for_a_while() -> None:
+    clock = clocks.FakeClock()
+    names = [f"d{number}.test" for number in range(8)]
+    silent: dns_server.Zone = {(name, "TXT"): "drop" for name in names[:4]}
+    async with dns_server.serving(silent) as sick, dns_server.serving({}) as well:
+        resolver = asking_several(sick.port, well.port, clock=clock)
+        for name in names[:4]:
+            await resolver.texts(name)
+        assert (len(sick.asked), len(well.asked)) == (1, 4)
+        clock.advance(questions.DOWN_S + 1)
+        for name in names[4:]:
+            await resolver.texts(name)
+        assert len(sick.asked) == 3
+
+
+async def test_a_refusal_is_not_asked_for_again_of_the_same_server() -> None:
+    async with dns_server.serving({("d.test", "MX"): "SERVFAIL"}) as server:
+        assert (await asking_several(server.port).mx("d.test")).kind is MX.FAILED
+        assert len(server.asked) == 1
+
+
+async def test_a_lost_datagram_is_sent_again() -> None:
+    async with dns_server.serving({("d.test", "MX"): "drop"}) as server:
+        resolver = asking_several(server.port)
+        asked = asyncio.ensure_future(resolver.mx("d.test"))
+        while not server.asked:  # noqa: ASYNC110 - one turn of the loop each
+            await asyncio.sleep(0)
+        server.zone["d.test", "MX"] = ["10 a.test."]
+        assert (await asked).kind is MX.FOUND
+
+
+# --- answers that have run out
+
+
+async def test_while_dns_is_down_the_last_answer_is_used_for_a_day_and_asked_for_again() -> None:
+    clock = clocks.FakeClock()
+    async with dns_server.serving({("d.test", "MX"): ["10 a.test."]}, ttl=60) as server:
+        resolver = asking(server, clock)
+        await resolver.mx("d.test")
+        server.zone["d.test", "MX"] = "SERVFAIL"
+        clock.advance(61)
+        assert (await resolver.mx("d.test")).hosts == ((10, "a.test"),)
+        asked = len(server.asked)
+        clock.advance(resolvers.STALE_TTL_S - 1)
+        assert (await resolver.mx("d.test")).kind is MX.FOUND
+        assert len(server.asked) == asked
+        clock.advance(2)
+        assert (await resolver.mx("d.test")).kind is MX.FOUND
+        assert len(server.asked) > asked
+        clock.advance(resolvers.MOST_STALE_S)
+        assert (await resolver.mx("d.test")).kind is MX.FAILED
+
+
+async def test_an_absence_that_has_run_out_is_no_answer() -> None:
+    clock = clocks.FakeClock()
+    async with dns_server.serving({("d.test", "MX"): "NXDOMAIN"}) as server:
+        resolver = asking(server, clock)
+        assert (await resolver.mx("d.test")).kind is MX.NXDOMAIN
+        server.zone["d.test", "MX"] = "SERVFAIL"
+        clock.advance(3600)
+        assert (await resolver.mx("d.test")).kind is MX.FAILED
+
+
+async def test_a_domain_that_is_gone_is_not_found_by_an_old_answer() -> None:
+    clock = clocks.FakeClock()
+    async with dns_server.serving({("d.test", "MX"): ["10 a.test."]}, ttl=60) as server:
+        resolver = asking(server, clock)
+        await resolver.mx("d.test")
+        server.zone["d.test", "MX"] = "NXDOMAIN"
+        clock.advance(61)
+        assert (await resolver.mx("d.test")).kind is MX.NXDOMAIN
+
+
+# --- whether a domain is gone
+
+THERE = ["ns.test. host.test. 1 2 3 4 5"]
+DENIALS: dict[str, tuple[list[str] | str, list[str] | str, bool]] = {
+    "both deny it": ("NXDOMAIN", THERE, True),
+    "one knows it": (["10 a.test."], THERE, False),
+    "one knows the name, without MX": ("NODATA", THERE, False),
+    "one fails": ("SERVFAIL", THERE, False),
+    "one is silent": ("drop", THERE, False),
+    "one denies what there is as well": ("NXDOMAIN", "NXDOMAIN", False),
+    "one cannot find what there is": ("NXDOMAIN", "SERVFAIL", False),
+}
+
+
+@pytest.mark.parametrize(("said", "control", "gone"), DENIALS.values(), ids=DENIALS)
+async def test_a_domain_is_gone_only_if_two_servers_that_know_others_say_so(
+    said: list[str] | str, control: list[str] | str, gone: bool
+) -> None:
+    sure: dns_server.Zone = {("d.test", "MX"): "NXDOMAIN", ("known.test", "SOA"): THERE}
+    other: dns_server.Zone = {("d.test", "MX"): said, ("known.test", "SOA"): control}
+    async with dns_server.serving(sure) as one, dns_server.serving(other) as two:
+        resolver = asking_several(one.port, two.port)
+        await resolver.mx("d.test")
+        assert await resolver.is_gone("d.test") is gone
+        assert (one.count("d.test", "MX"), two.count("d.test", "MX")) in {(2, 1), (3, 1)}
+
+
+async def test_one_server_alone_is_not_believed() -> None:
+    zone: dns_server.Zone = {("d.test", "MX"): "NXDOMAIN", ("known.test", "SOA"): THERE}
+    async with dns_server.serving(zone) as server:
+        assert not await asking_several(server.port).is_gone("d.test")
+
+
+# --- texts
+
+
+@pytest.mark.parametrize(
+    ("said", "texts", "failed"),
+    [
+        (['"v=STSv1; " "id=1;"', '"other"'], {"v=STSv1; id=1;", "other"}, False),
+        ("NODATA", set(), False),
+        ("NXDOMAIN", set(), False),
+        ("SERVFAIL", set(), True),
+    ],
+)
+async def test_texts_are_joined_and_their_absence_is_told_from_trouble(
+    said: list[str] | str, texts: set[str], failed: bool
+) -> None:
+    async with dns_server.serving({("d.test", "TXT"): said}) as server:
+        answer = await asking(server).texts("d.test")
+    assert (set(answer.texts), answer.failed, bool(answer.detail)) == (texts, failed, failed)
 
 
 @loops.BOTH

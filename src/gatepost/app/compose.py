@@ -18,6 +18,7 @@ from gatepost.model import directory as directories
 from gatepost.model import facts as fact_values
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
+from gatepost.net import resolver
 from gatepost.policy import settings as policy_settings
 from gatepost.policy import settle, terms
 from gatepost.store import port, sqlite
@@ -81,6 +82,12 @@ def build_decide(
         return settle.settle(result, facts, now_ms, rand(), fixed)
 
     return decide
+
+
+def build_resolver(settings: config.Settings, clock: clocks.Clock) -> resolver.Resolver:
+    """DNS as ``[dns]`` says. Raises BadInput."""
+    dns = settings.dns
+    return resolver.Resolver(dns.servers, clock=clock, shuffle=random.shuffle, control=dns.control)
 
 
 async def ensure_node(store: port.Store, name: str) -> None:

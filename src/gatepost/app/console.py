@@ -12,7 +12,7 @@ from gatepost import clock as clocks
 from gatepost import config
 from gatepost import log as logs
 from gatepost.app import compose, inbound, link
-from gatepost.net import bounce_domain, resolver
+from gatepost.net import bounce_domain
 from gatepost.store import port
 from gatepost.upkeep import checkpoint, proving, watchdog
 
@@ -45,8 +45,7 @@ async def run(line: link.Link, orders: link.Orders) -> int:
 async def _prove(store: port.Store, settings: config.Settings, log: logs.Logger) -> None:
     """Look whether the bounce domains of sender domains are right."""
     clock = clocks.SystemClock()
-    servers = (settings.dns.server,) if settings.dns.server else ()
-    asked = resolver.Resolver(servers, clock=clock, shuffle=random.shuffle)
+    asked = compose.build_resolver(settings, clock)
     hosts = inbound.hosts(settings.inbound, settings.hostname)
 
     async def check(domain: str, exits: Sequence[bounce_domain.Exit]) -> bounce_domain.Checked:

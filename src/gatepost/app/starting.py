@@ -5,7 +5,6 @@ Not here: what the file alone can tell (``gatepost.config``). A port may still b
 """
 
 import os
-import random
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from gatepost import config, errors
 from gatepost.app import compose
 from gatepost.classify import rules
 from gatepost.ingest import settings as ingest_settings
-from gatepost.net import listen, resolver, tls
+from gatepost.net import listen, tls
 
 
 def data_dir_problems(settings: config.Settings) -> Iterator[errors.BadInput]:
@@ -39,8 +38,7 @@ def problems(settings: config.Settings) -> Iterator[errors.BadInput]:
         yield from _address_problems(settings.inbound.address, "inbound.address")
     if settings.http.address:
         yield from _address_problems(settings.http.address, "http.address")
-    servers = (settings.dns.server,) if settings.dns.server else ()
-    yield from _told(lambda: resolver.Resolver(servers, clock=clocks.SystemClock(), shuffle=random.shuffle))
+    yield from _told(lambda: compose.build_resolver(settings, clocks.SystemClock()))
 
 
 def certificate_problems(settings: config.Settings) -> Iterator[errors.BadInput]:

@@ -41,7 +41,7 @@ from gatepost.model import facts as fact_values
 from gatepost.model import ids
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
-from gatepost.net import addresses, listen, resolver, tls
+from gatepost.net import addresses, listen, tls
 from gatepost.reports import token as tokens
 from gatepost.store import port
 
@@ -74,8 +74,7 @@ class Worker:
         self.stopping = asyncio.Event()
         self.ready = False
         self.memory = memory.Memory()
-        servers = (self.settings.dns.server,) if self.settings.dns.server else ()
-        self.resolver = resolver.Resolver(servers, clock=self.clock, shuffle=random.shuffle)
+        self.resolver = compose.build_resolver(self.settings, self.clock)
         self.router = route.Router(self.resolver, self.settings.route, self.settings.delivery)
 
     # --- the directory

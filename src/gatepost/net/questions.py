@@ -3,13 +3,15 @@
 Guarantees: an answer is a value that keeps apart what a sender must treat differently: records, none of that type, no
 such name, and no answer to rely on (SERVFAIL, REFUSED, a time-out, a referral instead of an answer, rubbish): faults.md
 E04. A truncated answer is asked for again over TCP; answers to other questions are ignored (E05). Every question ends
-within the lifetime, whatever the wall clock does.
+within the lifetime, whatever the wall clock does. Servers take turns; one that did not answer is asked last for a while,
+and what one could not tell is asked of the next.
 Not here: caching and what the records mean for mail (``resolver``).
 """
 
 import asyncio
 import enum
 import ipaddress
+import itertools
 from collections.abc import Iterable
 
 import dns.asyncbackend
@@ -24,9 +26,13 @@ import dns.rdatatype
 import dns.resolver
 import msgspec
 
+from gatepost import clock as clocks
 from gatepost import errors
 
 PORT = 53
+_PLACE = "dns.server"  # the setting that names them
+_TRIES = 3  # of one question at a server that does not answer: a datagram may be lost
+DOWN_S = 30.0  # how long a server that did not answer is asked last
 PAYLOAD = 1232  # bytes over UDP that pass every path unfragmented (DNS Flag Day 2020)
 
 
@@ -49,35 +55,90 @@ class Records(msgspec.Struct, frozen=True):
 
 
 class Asker:
-    """Asks the given servers in turn, or the system's."""
+    """Asks the given servers in turn, or the system's. A try has ``timeout_s``, a question ``lifetime_s``."""
 
-    def __init__(self, servers: tuple[str, ...], timeout_s: float, lifetime_s: float, place: str) -> None:
-        self._resolver = _configured(servers, place)
-        self._resolver.timeout = timeout_s
-        self._resolver.lifetime = lifetime_s
-        self._resolver.use_edns(0, 0, PAYLOAD)
+    def __init__(
+        self, servers: tuple[str, ...], timeout_s: float, lifetime_s: float, clock: clocks.Clock
+    ) -> None:
+        self._servers = [_Server(one, timeout_s) for one in _nameservers(servers)]
+        self._turn = itertools.cycle(range(len(self._servers)))
+        self._timeout_s = timeout_s
         self._lifetime_s = lifetime_s
-        self._backend = dns.asyncbackend.get_backend("asyncio")
+        self._clock = clock
 
     async def ask(self, name: str, rdtype: dns.rdatatype.RdataType) -> Records:
-        """One question, whatever its end."""
+        """One question, whatever its end: of each server that is needed, again while there is time."""
+        found = Records(Kind.FAILED, detail=f"no answer from DNS in {self._lifetime_s:g} s")
+        asking = self._order()
+        try:
+            async with asyncio.timeout(self._lifetime_s):  # dnspython's own one follows the wall clock
+                for server in asking * _TRIES:
+                    if server not in asking:
+                        continue
+                    found, silent = await self._try(server, name, rdtype)
+                    if found.kind is not Kind.FAILED:
+                        break
+                    if not silent:
+                        asking.remove(server)  # it has said what it can
+        except TimeoutError:
+            return Records(Kind.FAILED, detail=f"no answer from DNS in {self._lifetime_s:g} s")
+        return found
+
+    async def ask_two(self, name: str, rdtype: dns.rdatatype.RdataType) -> list[Records]:
+        """The same question of two servers, at once; of fewer where fewer are known."""
+        two = self._order()[:2]
+        async with asyncio.TaskGroup() as both:
+            asked = [both.create_task(self._try(server, name, rdtype)) for server in two]
+        return [one.result()[0] for one in asked]
+
+    async def _try(
+        self, server: "_Server", name: str, rdtype: dns.rdatatype.RdataType
+    ) -> tuple[Records, bool]:
+        found, silent = await server.ask(name, rdtype)
+        server.down_until = self._clock.monotonic() + DOWN_S if silent else 0.0
+        return found, silent
+
+    def _order(self) -> list["_Server"]:
+        """Who is asked, in order: the next in turn and those after it, the silent ones last."""
+        at = next(self._turn)
+        now = self._clock.monotonic()
+        turned = self._servers[at:] + self._servers[:at]
+        turned.sort(
+            key=lambda server: server.down_until > now
+        )  # a stable sort: among equals the turn decides
+        return turned
+
+
+class _Server:
+    """One server. down_until: monotonic seconds; asked last before."""
+
+    def __init__(self, server: dns.nameserver.Nameserver | str, timeout_s: float) -> None:
+        self._resolver = dns.asyncresolver.Resolver(configure=False)
+        self._resolver.nameservers = [server]
+        self._resolver.timeout = self._resolver.lifetime = timeout_s
+        self._resolver.use_edns(0, 0, PAYLOAD)
+        self._backend = dns.asyncbackend.get_backend("asyncio")
+        self._timeout_s = timeout_s
+        self.down_until = 0.0
+
+    async def ask(self, name: str, rdtype: dns.rdatatype.RdataType) -> tuple[Records, bool]:
+        """One try, and whether the server did not answer at all."""
         try:
             qname = dns.name.from_text(name)
-            async with asyncio.timeout(self._lifetime_s):  # dnspython's own one follows the wall clock
+            async with asyncio.timeout(self._timeout_s):
                 answer = await self._resolver.resolve(
                     qname, rdtype, raise_on_no_answer=False, search=False, backend=self._backend
                 )
         except dns.resolver.NXDOMAIN as error:
-            return Records(
-                Kind.NXDOMAIN, ttl=_least_ttl(error.kwargs["responses"].values()), detail="NXDOMAIN"
-            )
+            ttl = _least_ttl(error.kwargs["responses"].values())
+            return Records(Kind.NXDOMAIN, ttl=ttl, detail="NXDOMAIN"), False
         except dns.resolver.NoNameservers as error:
-            return Records(Kind.FAILED, detail=_last_trouble(error))
+            return Records(Kind.FAILED, detail=_last_trouble(error)), _was_unreachable(error)
         except (TimeoutError, dns.exception.Timeout):
-            return Records(Kind.FAILED, detail=f"no answer from DNS in {self._lifetime_s:g} s")
+            return Records(Kind.FAILED, detail=f"no answer from DNS in {self._timeout_s:g} s"), True
         except (dns.exception.DNSException, UnicodeError, OSError, EOFError) as error:
-            return Records(Kind.FAILED, detail=f"DNS: {str(error) or type(error).__name__}")
-        return _read(answer)
+            return Records(Kind.FAILED, detail=f"DNS: {str(error) or type(error).__name__}"), False
+        return _read(answer), False
 
 
 def _read(answer: dns.resolver.Answer) -> Records:
@@ -113,15 +174,22 @@ def _last_trouble(error: dns.resolver.NoNameservers) -> str:
     return f"{str(server).removeprefix('Do53:')}: {str(trouble) or type(trouble).__name__}"
 
 
-def _configured(servers: tuple[str, ...], place: str) -> dns.asyncresolver.Resolver:
-    if not servers:
-        try:
-            return dns.asyncresolver.Resolver()
-        except dns.resolver.NoResolverConfiguration:
-            raise errors.BadInput(place, "no DNS server is given, and the system names none") from None
-    resolver = dns.asyncresolver.Resolver(configure=False)
-    resolver.nameservers = [server(text, place) for text in servers]
-    return resolver
+def _was_unreachable(error: dns.resolver.NoNameservers) -> bool:
+    """Whether nothing came from the server: its port is closed, or there is no way to it."""
+    tried = error.kwargs.get("errors") or ()
+    return any(
+        isinstance(one[3], OSError) and not isinstance(one[3], dns.exception.DNSException) for one in tried
+    )
+
+
+def _nameservers(servers: tuple[str, ...]) -> list[dns.nameserver.Nameserver | str]:
+    if servers:
+        return [server(text, _PLACE) for text in servers]
+    try:
+        found = dns.asyncresolver.Resolver().nameservers
+    except dns.resolver.NoResolverConfiguration:
+        raise errors.BadInput(_PLACE, "no DNS server is given, and the system names none") from None
+    return list(found)
 
 
 def server(text: str, place: str) -> dns.nameserver.Nameserver:

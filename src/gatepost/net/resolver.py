@@ -1,8 +1,9 @@
 """Finds where mail for a domain goes (RFC 5321 §5.1, RFC 7505) and the addresses of a host.
 
 Guarantees: "there is no such domain" and "there is no mail there" are only ever said where DNS said so; every trouble
-in asking is FAILED (faults.md E04). Answers are cached for as long as DNS allows, within bounds; equal questions that
-are asked at once become one. The cache and the number of open questions are bounded. Nothing raises but for bugs.
+in asking is FAILED (faults.md E04). Answers are cached for as long as DNS allows, within bounds (RFC 2308); where nobody
+answers, one that has run out is used a while longer (RFC 8767), but never one that says that something is not there.
+Equal questions that are asked at once become one. The cache and the number of open questions are bounded. Nothing raises but for bugs.
 Not here: which addresses may be connected to (``addresses``). The system's resolv.conf is read once, at the start.
 """
 
@@ -32,6 +33,9 @@ LEAST_TTL_S, MOST_TTL_S = (
 )  # TTL 0 may not mean a question for each message; an old route may not stay
 MOST_NEGATIVE_TTL_S = 60.0  # a domain that was just set up is found soon
 FAILED_TTL_S = 5.0  # RFC 9520 §3.2 demands at least 1 s, and allows 5 min
+STALE_TTL_S = 30.0  # then DNS is asked again (RFC 8767 §4)
+MOST_STALE_S = 86_400.0  # RFC 8767 §4: one to three days
+CONTROL = "example.com"  # IANA keeps it (RFC 6761 §6.5): whoever denies it knows nothing
 
 _HOST = re.compile(
     r"(?=.*[a-z_-][^.]*\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*"
@@ -57,6 +61,14 @@ class MxAnswer(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+class TextAnswer(msgspec.Struct, frozen=True):
+    """TXT records; none where there are none. failed: nothing is known."""
+
+    texts: tuple[str, ...] = ()
+    failed: bool = False
+    detail: str = ""
+
+
 class AddressKind(enum.Enum):
     """Whether a host has addresses."""
 
@@ -78,6 +90,14 @@ class AddressAnswer(msgspec.Struct, frozen=True):
 _Question = tuple[str, dns.rdatatype.RdataType]
 
 
+class _Kept(msgspec.Struct, frozen=True):
+    """An answer in the cache. expires, stale: monotonic seconds until which it holds, and may help out."""
+
+    expires: float
+    stale: float
+    records: questions.Records
+
+
 class Resolver:
     """The memory of one process. Names given to it are in DNS form (A-labels)."""
 
@@ -89,14 +109,13 @@ class Resolver:
         shuffle: Callable[[list[str]], None],
         timeout_s: float = 5.0,
         lifetime_s: float = 15.0,
-        place: str = "dns.server",
+        control: str = CONTROL,
     ) -> None:
-        self._asker = questions.Asker(servers, timeout_s, lifetime_s, place)
+        self._asker = questions.Asker(servers, timeout_s, lifetime_s, clock)
         self._clock = clock
         self._shuffle = shuffle
-        self._cache: collections.OrderedDict[_Question, tuple[float, questions.Records]] = (
-            collections.OrderedDict()
-        )
+        self._control = control
+        self._cache: collections.OrderedDict[_Question, _Kept] = collections.OrderedDict()
         self._asked: dict[_Question, asyncio.Future[questions.Records]] = {}
         self._room = asyncio.Semaphore(MAX_OPEN)
 
@@ -132,6 +151,27 @@ class Resolver:
     async def records(self, name: str, rdtype: dns.rdatatype.RdataType) -> questions.Records:
         """The records of one type, as DNS gave them."""
         return await self._find(name, rdtype)
+
+    async def texts(self, name: str) -> TextAnswer:
+        """The TXT records of a name, each with its strings joined."""
+        found = await self._find(name, dns.rdatatype.TXT)
+        if found.kind is questions.Kind.FAILED:
+            return TextAnswer(failed=True, detail=f"TXT of {name}: {found.detail}")
+        return TextAnswer(tuple(_text(rdata) for rdata in found.rdatas))
+
+    async def is_gone(self, domain: str) -> bool:
+        """Whether two servers, both asked anew, say that there is no such name, and both know one that there is.
+
+        False where only one server is known: its memory and its trouble cannot be told from the truth.
+        """
+        async with asyncio.TaskGroup() as both:
+            asked = both.create_task(self._asker.ask_two(domain, dns.rdatatype.MX))
+            known = both.create_task(self._asker.ask_two(self._control, dns.rdatatype.SOA))
+        gone, there = asked.result(), known.result()
+        return len(gone) > 1 and all(
+            one.kind is questions.Kind.NXDOMAIN and other.kind is questions.Kind.FOUND
+            for one, other in zip(gone, there, strict=True)
+        )
 
     # --- what records mean
 
@@ -187,7 +227,7 @@ class Resolver:
         try:
             async with self._room:
                 records = await self._asker.ask(*question)
-            self._keep(question, records)
+            records = self._keep(question, records)
             asked.set_result(records)
         finally:
             del self._asked[question]
@@ -196,18 +236,27 @@ class Resolver:
 
     def _known(self, question: _Question) -> questions.Records | None:
         kept = self._cache.get(question)
-        if kept is None:
-            return None
-        if kept[0] <= self._clock.monotonic():
-            del self._cache[question]
+        if kept is None or kept.expires <= self._clock.monotonic():
             return None
         self._cache.move_to_end(question)
-        return kept[1]
+        return kept.records
 
-    def _keep(self, question: _Question, records: questions.Records) -> None:
-        self._cache[question] = (self._clock.monotonic() + _ttl(records), records)
+    def _keep(self, question: _Question, records: questions.Records) -> questions.Records:
+        """Remember an answer; what is to be used of it and of what was known before."""
+        now = self._clock.monotonic()
+        kept = _Kept(now + _ttl(records), now + MOST_STALE_S, records)
+        old = self._cache.get(question)
+        if records.kind is questions.Kind.FAILED and old is not None and _helps(old, now):
+            kept = _Kept(now + STALE_TTL_S, old.stale, old.records)
+        self._cache[question] = kept
+        self._cache.move_to_end(question)
         if len(self._cache) > MAX_CACHED:
             self._cache.popitem(last=False)
+        return kept.records
+
+
+def _helps(old: _Kept, now: float) -> bool:
+    return old.stale > now and old.records.kind is questions.Kind.FOUND
 
 
 def is_host(name: str) -> bool:
@@ -224,6 +273,11 @@ def text_of(rdata: dns.rdata.Rdata) -> str:
 def _mx_record(rdata: dns.rdata.Rdata) -> tuple[int, str]:
     assert isinstance(rdata, dns.rdtypes.ANY.MX.MX)  # noqa: S101 - asked for
     return rdata.preference, rdata.exchange.to_text(omit_final_dot=True).lower().removesuffix(".")
+
+
+def _text(rdata: dns.rdata.Rdata) -> str:
+    assert isinstance(rdata, dns.rdtypes.ANY.TXT.TXT)  # noqa: S101 - asked for
+    return b"".join(rdata.strings).decode("utf-8", "replace")
 
 
 def _ttl(records: questions.Records) -> float:

@@ -1,12 +1,15 @@
 """A way out is found among several hosts, over real sockets, and none is tried that may not be."""
 
+import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
 from tests.delivery import delivery_values as values
 from tests.delivery import scripted
+from tests.net import dns_server
 
 from gatepost import clock as clocks
 from gatepost.delivery import opener, route, session
@@ -23,15 +26,20 @@ Problem, Stage, Target = failures.Problem, replies.Stage, route.Target
 
 
 def made(
-    dns_server: str = "127.0.0.1:9",
+    dns_at: str = "127.0.0.1:9",
     clock: clocks.FakeClock | None = None,
     rules: addresses.AddressRules = LOOPBACK,
     reply_s: float = 3,
+    *,
+    max_hosts: int = 20,
+    shuffle: Callable[[list[route.Target]], None] = lambda _: None,
 ) -> opener.Opener:
     clock = clock or clocks.FakeClock()
-    finds = resolver.Resolver((dns_server,), clock=clock, shuffle=lambda _: None, timeout_s=2, lifetime_s=4)
-    settings = delivery_settings.DeliverySettings(connect_timeout_s=3, reply_timeout_s=reply_s)
-    return opener.Opener(finds, rules, settings, clock, "gate.test")
+    finds = resolver.Resolver((dns_at,), clock=clock, shuffle=lambda _: None, timeout_s=2, lifetime_s=4)
+    settings = delivery_settings.DeliverySettings(
+        connect_timeout_s=3, reply_timeout_s=reply_s, max_hosts=max_hosts
+    )
+    return opener.Opener(finds, rules, settings, clock, "gate.test", shuffle=shuffle)
 
 
 def to(*ports: int, ips: Sequence[str] = ()) -> route.Plan:
@@ -147,6 +155,109 @@ async def test_a_plan_without_hosts_is_a_failure() -> None:
     assert (await failing(made(), route.Plan("p", ()))).problem is Problem.NO_ADDRESS
 
 
+# --- several hosts and addresses
+
+LOCAL6 = addresses.rules([], ["127.0.0.0/8", "::1/128"])
+BOTH = {("mx.test", "A"): ["127.0.0.1"], ("mx.test", "AAAA"): ["::1"]}
+
+
+async def test_hosts_of_equal_preference_are_shuffled_and_the_others_are_not() -> None:
+    def backwards(found: list[route.Target]) -> None:
+        found.reverse()
+
+    async with scripted.serving() as one, scripted.serving() as two, scripted.serving() as last:
+        targets = (Target("127.0.0.1", one.port), Target("127.0.0.1", two.port))
+        plan = route.Plan("p", (*targets, Target("127.0.0.1", last.port, rank=1)))
+        (await made(shuffle=backwards).open(plan, values.SOURCE, CALLBACKS)).abort()
+        assert (one.connections, two.connections, last.connections) == (0, 1, 0)
+
+
+async def test_no_more_hosts_are_tried_than_one_attempt_may() -> None:
+    async with scripted.serving() as third:
+        plan = to(closed_port(), closed_port(), third.port)
+        assert (await failing(made(max_hosts=2), plan)).problem is Problem.REFUSED
+        assert third.connections == 0
+
+
+SOURCES = {
+    "the system's choice": (values.SOURCE, "::1", "::1"),
+    "an IPv4 address": (msgspec.structs.replace(values.SOURCE, ip="127.0.0.3"), "127.0.0.1", "127.0.0.3"),
+    "an IPv6 address": (msgspec.structs.replace(values.SOURCE, ip="::1"), "::1", "::1"),
+    "one of each": (msgspec.structs.replace(values.SOURCE, ip="127.0.0.3", ip6="::1"), "::1", "::1"),
+}
+
+
+@pytest.mark.parametrize(("way_out", "peer", "local"), SOURCES.values(), ids=SOURCES)
+async def test_a_host_of_both_families_is_reached_from_the_sources_own_address(
+    way_out: directories.Source, peer: str, local: str
+) -> None:
+    async with serving_both() as (port, _), dns_server.serving(BOTH) as dns_at:
+        one = made(f"127.0.0.1:{dns_at.port}", rules=LOCAL6)
+        connection = await one.open(route.Plan("p", (Target("mx.test", port),)), way_out, CALLBACKS)
+        assert (connection.peer.ip, connection.peer.local_ip) == (peer, local)
+        connection.abort()
+
+
+async def test_the_other_family_is_taken_when_one_is_refused() -> None:
+    async with scripted.serving() as server, dns_server.serving(BOTH) as dns_at:
+        one = made(f"127.0.0.1:{dns_at.port}", rules=LOCAL6)
+        plan = route.Plan("p", (Target("mx.test", server.port),))
+        connection = await one.open(plan, values.SOURCE, CALLBACKS)
+        assert connection.peer.ip == "127.0.0.1"
+        connection.abort()
+
+
+async def test_an_address_that_does_not_answer_is_raced_by_the_next() -> None:
+    zone = {("mx.test", "A"): ["127.0.0.1", "127.0.0.2"]}
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+        async with scripted.serving(ip="127.0.0.2", port=port), dns_server.serving(zone) as dns_at:
+            one = made(f"127.0.0.1:{dns_at.port}")
+            async with asyncio.timeout(2.5):  # less than the time that a connection may take
+                connection = await one.open(
+                    route.Plan("p", (Target("mx.test", port),)), values.SOURCE, CALLBACKS
+                )
+            assert connection.peer.ip == "127.0.0.2"
+            connection.abort()
+        for filler in fillers:
+            filler.close()
+
+
+async def test_a_family_that_the_source_does_not_have_is_said_so() -> None:
+    zone = {("mx.test", "AAAA"): ["::1"]}
+    async with dns_server.serving(zone) as dns_at:
+        only4 = msgspec.structs.replace(values.SOURCE, ip="127.0.0.1")
+        with pytest.raises(session.Failure, match="no address that this Source reaches") as caught:
+            await made(f"127.0.0.1:{dns_at.port}").open(
+                route.Plan("p", (Target("mx.test", 25),)), only4, CALLBACKS
+            )
+        assert caught.value.problem is Problem.NO_ADDRESS
+
+
+async def test_an_address_that_is_not_to_be_connected_to_is_passed_over_for_the_next_one() -> None:
+    zone = {("mx.test", "A"): ["10.0.0.1", "127.0.0.1"]}
+    async with scripted.serving() as server, dns_server.serving(zone) as dns_at:
+        one = made(f"127.0.0.1:{dns_at.port}")
+        connection = await one.open(
+            route.Plan("p", (Target("mx.test", server.port),)), values.SOURCE, CALLBACKS
+        )
+        assert connection.peer.ip == "127.0.0.1"
+        connection.abort()
+
+
+@asynccontextmanager
+async def serving_both() -> AsyncIterator[tuple[int, tuple[scripted.Server, scripted.Server]]]:
+    """A server on one port of both families."""
+    async with scripted.serving() as v4, scripted.serving(ip="::1", port=v4.port) as v6:
+        yield v4.port, (v4, v6)
+
+
 # --- TLS that does not come about
 
 OFFERED = {"EHLO": b"250-mx.test\r\n250 STARTTLS\r\n"}
@@ -195,3 +306,24 @@ async def test_where_clear_text_may_not_be_the_broken_handshake_is_the_failure(
         failure = await failing(made(), to(server.port), strict)
         assert (failure.stage, failure.problem, server.connections) == (Stage.STARTTLS, Problem.TLS_FAILED, 1)
         assert failure.detail.startswith("handshake failed: ")
+
+
+async def test_a_host_whose_tls_broke_gets_its_mail_in_clear_for_a_while_and_says_so() -> None:
+    clock = clocks.FakeClock()
+    async with scripted.serving({**OFFERED, "STARTTLS": b"220 go\r\n"}) as server:
+        one, wanted = made(clock=clock), source("opportunistic")
+        for connections in (2, 3):  # the second time it is not tried
+            connection = await one.open(to(server.port), wanted, CALLBACKS)
+            assert connection.tls.startswith("none (STARTTLS: handshake failed")
+            assert server.connections == connections
+            connection.abort()
+        clock.advance(opener.BROKEN_TLS_S + 1)
+        (await one.open(to(server.port), wanted, CALLBACKS)).abort()
+        assert server.connections == 5
+
+
+async def test_broken_tls_is_not_remembered_where_it_is_required() -> None:
+    async with scripted.serving({**OFFERED, "STARTTLS": b"220 go\r\n"}) as server:
+        one = made()
+        (await one.open(to(server.port), source("opportunistic"), CALLBACKS)).abort()
+        assert (await failing(one, to(server.port), source("required"))).problem is Problem.TLS_FAILED

@@ -19,7 +19,7 @@ ROUTES = (
 )
 
 
-def router(*routes: delivery_settings.Route, port: int = 9, max_hosts: int = 5) -> route.Router:
+def router(*routes: delivery_settings.Route, port: int = 9) -> route.Router:
     resolver = resolvers.Resolver(
         (f"127.0.0.1:{port}",),
         clock=clocks.FakeClock(),
@@ -27,7 +27,7 @@ def router(*routes: delivery_settings.Route, port: int = 9, max_hosts: int = 5) 
         timeout_s=2,
         lifetime_s=4,
     )
-    return route.Router(resolver, routes, delivery_settings.DeliverySettings(max_hosts=max_hosts))
+    return route.Router(resolver, routes, delivery_settings.DeliverySettings())
 
 
 def places(plan: route.Plan) -> list[tuple[str, int]]:
@@ -86,12 +86,35 @@ async def test_an_override_asks_no_dns() -> None:
         assert server.asked == []
 
 
-async def test_mx_hosts_are_tried_in_order_up_to_the_limit() -> None:
-    zone = {("shop.test", "MX"): ["30 c.test.", "10 aspmx.l.google.com.", "20 b.test."]}
+async def test_hosts_stand_in_one_order_for_all_domains_that_have_them() -> None:
+    zone = {
+        ("shop.test", "MX"): ["30 c.test.", "10 aspmx.l.google.com.", "30 b.test."],
+        ("other.test", "MX"): ["7 b.test.", "1 aspmx.l.google.com.", "7 c.test."],
+    }
     async with dns_server.serving(zone) as server:
-        plan = await router(port=server.port, max_hosts=2).plan("shop.test", values.SOURCE, 0.0)
-    assert places(plan) == [("aspmx.l.google.com", 25), ("b.test", 25)]
-    assert (plan.provider, plan.problem, plan.fixed) == ("google", None, False)
+        plans = [
+            await router(port=server.port).plan(domain, values.SOURCE, 0.0)
+            for domain in ("shop.test", "other.test")
+        ]
+    assert plans[0].targets == plans[1].targets
+    assert places(plans[0]) == [("aspmx.l.google.com", 25), ("b.test", 25), ("c.test", 25)]
+    assert [target.rank for target in plans[0].targets] == [0, 1, 1]
+    assert (plans[0].provider, plans[0].problem, plans[0].fixed) == ("google", None, False)
+
+
+SETS: dict[str, tuple[tuple[tuple[int, str], ...], str]] = {
+    "of the best alone": (((10, "mx.one.test"), (20, "aspmx.l.google.com")), "one.test"),
+    "one with a name among equals": (((10, "mx.a.test"), (10, "mx1.mail.icloud.com")), "apple"),
+    "the commonest among equals": (((5, "mx.a.test"), (5, "mx1.b.test"), (5, "mx2.b.test")), "b.test"),
+    "the first name where nothing tells them apart": (((5, "mx.b.test"), (5, "mx.a.test")), "a.test"),
+}
+
+
+@pytest.mark.parametrize(("hosts", "provider"), SETS.values(), ids=SETS)
+def test_a_provider_is_that_of_the_whole_set_in_whatever_order(
+    hosts: tuple[tuple[int, str], ...], provider: str
+) -> None:
+    assert route.provider_of_set(hosts) == route.provider_of_set(hosts[::-1]) == provider
 
 
 async def test_a_domain_without_mx_is_its_own_host_and_provider() -> None:

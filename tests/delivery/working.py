@@ -119,7 +119,7 @@ class Works:
             classifier=classifier(),
             decide=compose.build_decide(policy_settings.PolicySettings(time_scale=given.scale), lambda: 0.5),
             router=route.Router(finds, routes, settings),
-            opener=opener.Opener(finds, rules, settings, self.clock, "gate.test"),
+            opener=opener.Opener(finds, rules, settings, self.clock, "gate.test", shuffle=lambda _: None),
             clock=self.clock,
             settings=settings,
             source=lambda _: given.source,

@@ -54,6 +54,7 @@ class SourcePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls: Literal["opportunistic", "required", "never"] = "opportunistic"
     weight: int = 1
     disabled: bool = False
+    ip6: str = ""
     limits: directories.Limits = directories.Limits()
 
 
@@ -229,6 +230,7 @@ def _source(wanted: SourcePlan, known: directories.Directory) -> directories.Sou
         name=wanted.name,
         node=old.node if old else 0,
         ip=wanted.ip,
+        ip6=wanted.ip6,
         ehlo=wanted.ehlo,
         host=wanted.host,
         port=wanted.port,
@@ -301,6 +303,12 @@ def _check_source(wanted: SourcePlan) -> None:
         ipaddress.ip_address(wanted.ip or "::1")
     except ValueError:
         raise errors.BadInput(f"{place}.ip", f"{wanted.ip!r} is not an IP address") from None
+    try:
+        ipaddress.IPv6Address(wanted.ip6 or "::1")
+    except ValueError:
+        raise errors.BadInput(f"{place}.ip6", f"{wanted.ip6!r} is not an IPv6 address") from None
+    if wanted.ip6 and ":" in wanted.ip:
+        raise errors.BadInput(f"{place}.ip6", "ip is an IPv6 address already")
     if wanted.weight < 0:
         raise errors.BadInput(f"{place}.weight", f"{wanted.weight} is below 0")
     if wanted.host and not 1 <= wanted.port <= _MAX_PORT:

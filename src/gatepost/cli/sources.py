@@ -17,6 +17,7 @@ class SourceShape(msgspec.Struct, frozen=True):
     name: str
     pool: str
     ip: str | None
+    ip6: str | None
     ehlo: str | None
     host: str | None
     port: int | None
@@ -33,6 +34,7 @@ def add_(  # noqa: PLR0913 - one parameter per option of the command
     *,
     pool: str = "default",
     ip: str = "",
+    ip6: str = "",
     ehlo: str = "",
     host: str = "",
     port: int = 587,
@@ -53,6 +55,8 @@ def add_(  # noqa: PLR0913 - one parameter per option of the command
         The Pool it belongs to.
     ip
         The local address that mail leaves from; the system's choice without it.
+    ip6
+        A local IPv6 address beside it, for hosts that have one.
     ehlo
         The name that belongs to that address.
     host
@@ -75,6 +79,7 @@ def add_(  # noqa: PLR0913 - one parameter per option of the command
         name=name,
         pool=pool,
         ip=ip,
+        ip6=ip6,
         ehlo=ehlo,
         host=host,
         port=port if host else 0,
@@ -140,7 +145,11 @@ async def _revoke(name: str, config: Path) -> int:
 
 
 def _way(one: SourceShape) -> str:
-    return f"{one.host}:{one.port}" if one.host else one.ip or "the system's address"
+    return (
+        f"{one.host}:{one.port}"
+        if one.host
+        else " ".join(filter(None, (one.ip, one.ip6))) or "the system's address"
+    )
 
 
 def _all(known: directories.Directory) -> list[SourceShape]:
@@ -150,6 +159,7 @@ def _all(known: directories.Directory) -> list[SourceShape]:
             name=one.name,
             pool=pools.get(one.pool, ""),
             ip=one.ip or None,
+            ip6=one.ip6 or None,
             ehlo=one.ehlo or None,
             host=one.host or None,
             port=one.port or None,

@@ -4,8 +4,10 @@ Guarantees: an answer is either targets in the order to try them or a Problem; n
 Not here: which addresses may be connected to (``gatepost.net.addresses``, checked on the socket's own address).
 """
 
+import collections
 import functools
 import ipaddress
+from collections.abc import Sequence
 
 import msgspec
 import publicsuffixlist
@@ -39,17 +41,21 @@ _PROVIDERS = {
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One host to try: a name (or an address literal) and a port. named: by the operator, who may mean a private one."""
+    """One host to try: a name (or an address literal) and a port.
+
+    named: by the operator, who may mean a private one. rank: its place by preference, from 0; equal ones share it.
+    """
 
     host: str
     port: int
     named: bool = False
+    rank: int = 0
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """How to reach a domain by one Source: its Provider, and either targets in order or the Problem that stops it.
+    """How to reach a domain by one Source: its Provider, and either targets or the Problem that stops it.
 
-    fixed: the targets were named by the operator (a smarthost or an override), not by DNS.
+    targets: in one order for all domains with these hosts, so that they share connections. fixed: the targets were named by the operator (a smarthost or an override), not by DNS.
     expires: monotonic seconds until which the plan may be used again.
     """
 
@@ -103,12 +109,10 @@ class Router:
             host, _, port = fixed.rpartition(":")
             return Plan(fixed, (Target(host, int(port), named=True),), fixed=True, expires=now + 3600.0)
         answer = await self._resolver.mx(domain)
-        hosts = tuple(Target(name, self._settings.port) for _, name in answer.hosts)[
-            : self._settings.max_hosts
-        ]
+        hosts = self._targets(answer.hosts)
         match answer.kind:
             case resolvers.MxKind.FOUND:
-                return Plan(provider_of(answer.hosts[0][1]), hosts, expires=now + 60.0)
+                return Plan(provider_of_set(answer.hosts), hosts, expires=now + 60.0)
             case resolvers.MxKind.IMPLICIT:
                 return Plan(domain, hosts, expires=now + 60.0)
             case resolvers.MxKind.NULL_MX:
@@ -120,6 +124,18 @@ class Router:
             case resolvers.MxKind.FAILED:
                 problem = failures.Problem.DNS_FAILURE
         return Plan(domain, (), problem, answer.detail, expires=now + 5.0)
+
+    def _targets(self, hosts: Sequence[tuple[int, str]]) -> tuple[Target, ...]:
+        ranks = {preference: rank for rank, preference in enumerate(sorted({one for one, _ in hosts}))}
+        found = (Target(host, self._settings.port, rank=ranks[preference]) for preference, host in hosts)
+        return tuple(sorted(found, key=lambda target: (target.rank, target.host)))
+
+
+def provider_of_set(hosts: Sequence[tuple[int, str]]) -> str:
+    """The Provider behind MX records, whatever their order: of the best ones the one with a name, else the commonest."""
+    best = min(preference for preference, _ in hosts)
+    found = collections.Counter(provider_of(host) for preference, host in hosts if preference == best)
+    return min(found, key=lambda name: (name not in provider_names(), -found[name], name))
 
 
 def provider_of(mx_host: str) -> str:

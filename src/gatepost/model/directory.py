@@ -77,7 +77,8 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
 class Source(msgspec.Struct, frozen=True, gc=False, tag="source"):
     """One way out: a local address with an EHLO name on one Node, or a smarthost (host is set).
 
-    ip: the bound local address, or empty for the system's choice. tls: ``opportunistic``, ``required`` or ``never``.
+    ip: the bound local address, or empty for the system's choice; ip6: an IPv6 one beside it, else an address of one
+    family uses that family alone. tls: ``opportunistic``, ``required`` or ``never``.
     """
 
     id: int
@@ -94,11 +95,20 @@ class Source(msgspec.Struct, frozen=True, gc=False, tag="source"):
     weight: int = 1
     limits: Limits = Limits()
     disabled: bool = False
+    ip6: str = ""
 
     @property
     def smarthost(self) -> bool:
         """Whether it relays through another server instead of going to the MX."""
         return bool(self.host)
+
+    def local(self, *, v6: bool) -> str | None:
+        """The local address for a family: empty for the system's choice, None where this Source does not use it."""
+        if v6 and self.ip6:
+            return self.ip6
+        if not self.ip or (":" in self.ip) == v6:
+            return self.ip
+        return None
 
 
 class ReturnPath(enum.IntEnum):

@@ -35,7 +35,7 @@ async def waits(at: works.Works, provider: str) -> int:
 
 async def test_a_domain_seen_for_the_first_time_moves_to_its_providers_lane(tmp_path: Path) -> None:
     async with naming({"shop.test": BIG}) as names, scripted.serving() as server:
-        given = Given(dns=names.address, mx_port=server.port)
+        given = Given(dns=(names.address,), mx_port=server.port)
         async with working(tmp_path, given) as at:
             at.offer(await at.accept("a@shop.test", "b@shop.test", provider="shop.test"))
             await at.store.wait_settled(2)
@@ -47,7 +47,7 @@ async def test_a_domain_seen_for_the_first_time_moves_to_its_providers_lane(tmp_
 
 async def test_a_lane_of_another_worker_is_told_of_what_moved_there(tmp_path: Path) -> None:
     async with naming({"shop.test": BIG}) as names, scripted.serving() as server:
-        given = Given(dns=names.address, mx_port=server.port, slots=(1,))
+        given = Given(dns=(names.address,), mx_port=server.port, slots=(1,))
         async with working(tmp_path, given) as at:
             [due] = await at.accept("a@shop.test", provider="shop.test")
             other = await at.store.lane("big.test", works.SOURCE.id)
@@ -89,7 +89,7 @@ async def test_what_is_under_way_in_the_old_lane_is_not_sent_from_the_new_one(tm
 
     mx = {"shop.test": BIG, "calm.test": SMALL}
     async with naming(mx) as names, scripted.serving({"DOT": slow}) as old:
-        given = Given(dns=names.address, mx_port=old.port)
+        given = Given(dns=(names.address,), mx_port=old.port)
         async with (
             scripted.serving(ip="127.0.0.2", port=old.port) as new,
             working(tmp_path, given) as at,
@@ -116,7 +116,7 @@ async def test_a_lane_gets_its_connection_from_another_that_has_one_free_where_n
         scripted.serving(ip="127.0.0.1") as big,
         scripted.serving(ip="127.0.0.2", port=big.port) as small,
     ):
-        given = Given(dns=names.address, mx_port=big.port, max_connections=1)
+        given = Given(dns=(names.address,), mx_port=big.port, max_connections=1)
         async with working(tmp_path, given) as at:
             at.offer(await at.accept("a@shop.test", provider="big.test"))
             await at.store.wait_settled(1)

@@ -70,7 +70,7 @@ class Given(msgspec.Struct, frozen=True):
     """What a test may choose. slots: of the Deliverer. fixed: the way of all mail, as a port of 127.0.0.1, 0 for DNS."""
 
     fixed: int = 0
-    dns: str = "127.0.0.1:9"
+    dns: tuple[str, ...] = ("127.0.0.1:9",)
     mx_port: int = 25
     slots: Collection[int] = range(port.SLOTS)
     scale: float = 1.0
@@ -110,7 +110,12 @@ class Works:
             lane=(given.limits,),
         )
         finds = resolver.Resolver(
-            (given.dns,), clock=self.clock, shuffle=lambda _: None, timeout_s=2, lifetime_s=4
+            given.dns,
+            clock=self.clock,
+            shuffle=lambda _: None,
+            timeout_s=2,
+            lifetime_s=4,
+            control="known.test",
         )
         routes = (delivery_settings.Route(".", given.provider),) if given.fixed else ()
         rules = addresses.rules(["127.0.0.0/8"], [])

@@ -84,7 +84,7 @@ class Judge:
             else:
                 verdict = self._classifier.classify_failure(failure.stage, failure.problem)
                 said = replies.Reply(0, failure.detail.encode(), failure.stage)
-                yield due, results.Attempted(due.id, claim, attempt, said, verdict)
+                yield due, results.Attempted(due.id, claim, attempt, said, verdict, gone=failure.gone)
 
     def _unanswered(
         self, due: messages.Due, claim: results.Claim, attempt: results.Attempt, done: session.Done

@@ -278,6 +278,13 @@ class Opener:
         return self._verified if source.tls == "required" else self._opportunistic
 
 
+def of_plan(plan: route.Plan, problem: failures.Problem) -> session.Failure:
+    """The failure of a plan that leads nowhere."""
+    failure = session.Failure(replies.Stage.DNS, problem, plan.detail)
+    failure.gone = plan.gone
+    return failure
+
+
 def _key(ip: str, call: _Call) -> tuple[str, int, str]:
     """What a dead address is remembered by: another Source may reach it."""
     return ip, call.target.port, call.source.local(v6=":" in ip) or ""

@@ -56,7 +56,7 @@ class Plan(msgspec.Struct, frozen=True):
     """How to reach a domain by one Source: its Provider, and either targets or the Problem that stops it.
 
     targets: in one order for all domains with these hosts, so that they share connections. fixed: the targets were named by the operator (a smarthost or an override), not by DNS.
-    expires: monotonic seconds until which the plan may be used again.
+    expires: monotonic seconds until which the plan may be used again. gone: NXDOMAIN that two resolvers confirmed.
     """
 
     provider: str
@@ -65,6 +65,7 @@ class Plan(msgspec.Struct, frozen=True):
     detail: str = ""
     fixed: bool = False
     expires: float = 0.0
+    gone: bool = False
 
 
 class Router:
@@ -118,7 +119,9 @@ class Router:
             case resolvers.MxKind.NULL_MX:
                 problem = failures.Problem.NULL_MX
             case resolvers.MxKind.NXDOMAIN:
+                gone = await self._resolver.is_gone(domain)
                 problem = failures.Problem.NX_DOMAIN
+                return Plan(domain, (), problem, answer.detail, expires=now + 60.0, gone=gone)
             case resolvers.MxKind.NO_ADDRESS:
                 problem = failures.Problem.NO_ADDRESS
             case resolvers.MxKind.FAILED:

@@ -52,6 +52,7 @@ class Failure(Exception):
         self.reply = reply
         self.host = ""  # named by the opener, which knows whom it asked
         self.ip = ""
+        self.gone = False  # no such domain, by two resolvers
         super().__init__(f"{stage.word}: {detail}")
 
 

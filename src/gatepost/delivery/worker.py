@@ -25,7 +25,6 @@ from gatepost.delivery import (
 )
 from gatepost.delivery import parts as delivery_parts
 from gatepost.model import message as messages
-from gatepost.model import reply as replies
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import verdict as verdicts
@@ -188,7 +187,7 @@ class Deliverer:
             at.unresolved[domain] = [group]
             self._spawn(self._resolve(at, domain))
         elif plan.problem is not None:
-            self._fail(at, group, session.Failure(replies.Stage.DNS, plan.problem, plan.detail))
+            self._fail(at, group, opener.of_plan(plan, plan.problem))
         elif plan.provider != at.lane.provider:
             if at.leave(domain, group):
                 self._spawn(self._move(at, domain, plan))

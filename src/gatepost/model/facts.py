@@ -55,7 +55,7 @@ class Streak(msgspec.Struct, frozen=True, gc=False):
     """What went on being answered, no mail taken between: many addresses, one cause, perhaps not theirs.
 
     place: a Provider, or ``@`` and a domain. about: a rule's id, a category, or the template of replies that no rule knew
-    (``policy.streaks``). incident: its number, which the entries that it wrote carry. counted: hashes of the addresses that
+    (``policy.streaks``). incident: its number, which the entries that it wrote carry. counted: hashes of the addresses (``domain.not_found``: the times) that
     count, no more than are asked for. Times in ms.
     """
 

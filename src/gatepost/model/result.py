@@ -41,7 +41,8 @@ class Attempted(msgspec.Struct, frozen=True, gc=False, tag="attempted"):
     """A server answered, or the try failed before it could.
 
     reply.code is 0 when there was none; then raw tells in our words what happened. in_doubt: the final dot was sent
-    and no reply to it read: the mail may have arrived (faults.md P7).
+    and no reply to it read: the mail may have arrived (faults.md P7). gone: two resolvers that know other names were asked
+    anew, and both said that there is no such domain.
     """
 
     delivery: int
@@ -50,6 +51,7 @@ class Attempted(msgspec.Struct, frozen=True, gc=False, tag="attempted"):
     reply: replies.Reply
     verdict: verdicts.Verdict
     in_doubt: bool = False
+    gone: bool = False
 
 
 class Blocked(msgspec.Struct, frozen=True, gc=False, tag="blocked"):

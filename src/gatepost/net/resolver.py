@@ -164,7 +164,7 @@ class Resolver:
 
         False where only one server is known: its memory and its trouble cannot be told from the truth.
         """
-        async with asyncio.TaskGroup() as both:
+        async with self._room, asyncio.TaskGroup() as both:
             asked = both.create_task(self._asker.ask_two(domain, dns.rdatatype.MX))
             known = both.create_task(self._asker.ask_two(self._control, dns.rdatatype.SOA))
         gone, there = asked.result(), known.result()

@@ -14,6 +14,7 @@ from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
 from gatepost.policy import (
+    absence,
     categories,
     decide,
     ending,
@@ -60,8 +61,10 @@ def settle(
         result = presume.dead(result)
     rule = terms.rules[result.verdict.category]
     seen = retry.note(facts.delivery.seen, rule.word, now_ms)
-    domains = _of_domain(rule, facts, now_ms, terms)
+    domains = _of_domain(result, rule, facts, now_ms, terms)
     decision = decide.action(result, rule, decide.Known(seen[0], domains), now_ms, terms)
+    if rule.word == absence.WORD:
+        rule = absence.given_up(rule, domains, now_ms, terms)
     case = _Case(result, facts, now_ms, jitter, terms, rule, seen, decision, weighed, domains)
     match decision.action:
         case Action.SUPPRESS:
@@ -75,13 +78,19 @@ def settle(
 
 
 def _of_domain(
-    rule: term_values.Rule, facts: fact_values.Facts, now_ms: int, terms: term_values.Terms
+    result: results.Attempted,
+    rule: term_values.Rule,
+    facts: fact_values.Facts,
+    now_ms: int,
+    terms: term_values.Terms,
 ) -> fact_values.Streak | None:
     """The streak of a domain, for a category that suppresses in the end: whom else it said this of matters then."""
     if rule.then is not Action.SUPPRESS:
         return None
-    place = streaks.place_of_domain(facts.delivery.domain)
-    return streaks.went_on(facts, place, streaks.of_category(rule.word), now_ms, terms, counts=True)
+    if rule.word == absence.WORD:
+        return absence.noted(result, facts, now_ms, rule, terms)
+    place, about = streaks.place_of_domain(facts.delivery.domain), streaks.of_category(rule.word)
+    return streaks.went_on(facts, place, about, now_ms, terms, counted=facts.delivery.key)
 
 
 def _suppressed(case: _Case) -> settlements.Settlement:
@@ -113,16 +122,17 @@ def _streak(case: _Case) -> fact_values.Streak | None:
     """The streak that a verdict about an address goes on with."""
     if case.weighed is not None:
         return case.weighed.streak
-    if case.rule.kind is not suppressions.Kind.ADDRESS:
+    if case.rule.kind is not suppressions.Kind.ADDRESS or case.rule.word == absence.WORD:
         return None
     facts, about = case.facts, streaks.of_rule(case.result.verdict.rule)
     place = streaks.provider_of(case.result, facts.delivery)
-    took = bool(facts.address.delivered_at)
-    return streaks.went_on(facts, place, about, case.now, case.terms, counts=took)
+    took = facts.delivery.key if facts.address.delivered_at else ""
+    return streaks.went_on(facts, place, about, case.now, case.terms, counted=took)
 
 
 def _streaks(case: _Case, mine: fact_values.Streak | None) -> tuple[fact_values.Streak, ...]:
-    return tuple(one for one in (mine, case.domains) if one is not None)
+    again = absence.found_again(case.result, case.facts, case.now)
+    return (*again, *(one for one in (mine, case.domains) if one is not None))
 
 
 def _dead(case: _Case) -> fact_values.AddressRecord:

@@ -95,12 +95,20 @@ _RECIPIENT = (
 )
 
 _DOMAIN = (
-    rows.soft(
-        Category.DOMAIN_NOT_FOUND,
-        Fault.DOMAIN,
-        Schedule.DOMAIN,
-        "DNS knows no such domain, or neither MX nor address.",
-        counts="soft rate",
+    _replace(
+        rows.soft(
+            Category.DOMAIN_NOT_FOUND,
+            Fault.DOMAIN,
+            Schedule.DOMAIN,
+            "DNS knows no such domain, or neither MX nor address. NXDOMAIN three times over an hour, of two resolvers that know"
+            " other names: the address is not written to for 30 days; after another 24 hours the whole domain.",
+            counts="hard rate when final",
+        ),
+        patience_replies=3,
+        patience_s=_H,
+        then=Action.SUPPRESS,
+        scope=Scope.INSTANCE,
+        expires_days=30,
     ),
     _replace(
         rows.hard(

@@ -15,6 +15,7 @@ from gatepost.model import reply as replies
 from gatepost.model import result as results
 from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
+from gatepost.policy import absence
 from gatepost.policy import terms as term_values
 
 Action = events.Action
@@ -123,7 +124,7 @@ def _waiting(
 ) -> Decision:
     verdict = result.verdict
     if rule.then is Action.SUPPRESS:
-        if _believed(rule, known, now_ms, terms) and not _of_nobody(result):
+        if _believed(result, rule, known, now_ms, terms) and not _of_nobody(result):
             return Decision(Action.SUPPRESS, Outcome.HARD)
     elif _patience_is_over(result, rule, known.seen, now_ms):
         return Decision(rule.then, Outcome.REJECTION)
@@ -132,12 +133,20 @@ def _waiting(
     return Decision(rule.action, verdict.outcome)
 
 
-def _believed(rule: term_values.Rule, known: Known, now_ms: int, terms: term_values.Terms) -> bool:
-    """Whether a "never" that came as a 4xx was said often and long enough.
+def _believed(
+    result: results.Attempted,
+    rule: term_values.Rule,
+    known: Known,
+    now_ms: int,
+    terms: term_values.Terms,
+) -> bool:
+    """Whether a "never" that came as a 4xx, or from DNS, was said often and long enough.
 
     Of a domain: to several recipients, because no reply alone suppresses a domain. Of an address: not if its domain
     says the same of several and takes no mail, for then its directory is down (taxonomy: recipient.unknown_tempfail).
     """
+    if rule.word == absence.WORD:
+        return absence.believed(result, rule, known.domain, now_ms)
     said_to = len(known.domain.counted) if known.domain is not None else 0
     if rule.kind is suppressions.Kind.DOMAIN:
         since = known.domain.first_at if known.domain is not None else now_ms

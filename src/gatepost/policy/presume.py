@@ -34,7 +34,7 @@ def weigh(
         return None
     about = streaks.of_template(result.verdict.template)
     provider = streaks.provider_of(result, facts.delivery)
-    streak = streaks.went_on(facts, provider, about, now_ms, terms, counts=True)
+    streak = streaks.went_on(facts, provider, about, now_ms, terms, counted=facts.delivery.key)
     if len(streak.counted) >= terms.presumed_recipients:
         withdrawn = tuple(entry for entry in facts.presumed if entry.category == WORD)
         return Weighed(dead=False, streak=streak, withdrawn=withdrawn)

@@ -106,7 +106,8 @@ class SuppressionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     presumed to mean a dead address only if the same host took a mail within presumed_within_h, and did not give the same
     answer to presumed_recipients without taking one. One rule's verdict about guard_recipients that took mail before, at
     one Provider that takes none between, is an incident: its entries are provisional. "No such user" with a 4xx is believed
-    of no address while the domain says it of crowd_recipients and takes no mail.
+    of no address while the domain says it of crowd_recipients and takes no mail. A domain that DNS does not know is given up
+    as a whole domain_after_h after its addresses.
     """
 
     provisional_days: int = 7
@@ -118,6 +119,7 @@ class SuppressionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     refused_guess_days: int = 30
     guard_recipients: int = 5
     crowd_recipients: int = 3
+    domain_after_h: int = 24
 
 
 class EscalationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

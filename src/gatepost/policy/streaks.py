@@ -49,21 +49,21 @@ def went_on(
     now_ms: int,
     terms: term_values.Terms,
     *,
-    counts: bool,
+    counted: str,
 ) -> fact_values.Streak:
-    """The streak with this answer in it. counts: whether this address is one of those that are counted."""
+    """The streak with this answer in it. counted: what it is counted by, once each, usually the address; empty: not."""
     delivery = facts.delivery
     old = _find(facts, place, about, now_ms, terms)
-    counted = old.counted if old is not None else ()
-    if counts and len(counted) < policy_settings.MOST_COUNTED:
-        hashed = addresses.hash64(delivery.key)
-        if hashed not in counted:
-            counted = (*counted, hashed)
+    hashes = old.counted if old is not None else ()
+    if counted and len(hashes) < policy_settings.MOST_COUNTED:
+        hashed = addresses.hash64(counted)
+        if hashed not in hashes:
+            hashes = (*hashes, hashed)
     return fact_values.Streak(
         place=place,
         about=about,
         incident=old.incident if old is not None else delivery.id,
-        counted=counted,
+        counted=hashes,
         first_at=old.first_at if old is not None else now_ms,
         last_at=now_ms,
     )

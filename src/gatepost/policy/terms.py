@@ -74,6 +74,7 @@ class Terms(msgspec.Struct, frozen=True):
     refused_guess: int
     guard_recipients: int
     crowd: int
+    domain_after: int
     soft_min: int
     soft_max: int
     soft_expires: int
@@ -106,6 +107,7 @@ def of(settings: policy_settings.PolicySettings) -> Terms:
         refused_guess=suppression.refused_guess_days * _DAY,
         guard_recipients=suppression.guard_recipients,
         crowd=suppression.crowd_recipients,
+        domain_after=suppression.domain_after_h * _H,
         soft_min=escalation.soft_min_days * _DAY,
         soft_max=escalation.soft_max_days * _DAY,
         soft_expires=escalation.soft_expires_days * _DAY,

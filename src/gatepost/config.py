@@ -166,6 +166,9 @@ def completed(found: Settings, base: Path) -> Settings:
         data_dir=str(base / found.data_dir),
         hostname=found.hostname or socket.getfqdn(),
         workers=found.workers or min(MAX_WORKERS, 1 if cores <= 2 else cores // 2),
+        delivery=msgspec.structs.replace(
+            found.delivery, tls_ca=str(base / found.delivery.tls_ca) if found.delivery.tls_ca else ""
+        ),
         classify=classify_settings.ClassifySettings(_rule_folder(found.classify.rules, base)),
         tls=msgspec.structs.replace(
             found.tls,

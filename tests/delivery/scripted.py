@@ -1,6 +1,9 @@
 """A receiving server for tests that answers as it was told: by stage, a reply or a misbehaviour."""
 
 import asyncio
+import socket
+import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -16,21 +19,28 @@ USUAL = {
     "RSET": b"250 ok\r\n",
     "QUIT": b"221 bye\r\n",
 }
-CLOSE, SILENCE = b"close", b"silence"
+CLOSE, SILENCE, RESET, DRIP = b"close", b"silence", b"reset", b"drip"  # the last: a byte now and then, no end
+_DRIP_S = 0.05
 Answer = (
     bytes | Callable[[bytes], Awaitable[bytes]]
 )  # the second is asked with the line that is to be answered
 
 
 class Server:
-    """heard: every line of commands, of all connections. connections: how many there were. bodies: what came, un-stuffed."""
+    """heard: every line of commands, of all connections. connections: how many there were. bodies: what came, un-stuffed.
 
-    def __init__(self, script: Mapping[str, Answer], after: int) -> None:
+    A script's ``EHLO2`` answers the EHLO inside TLS, where ``context`` makes STARTTLS work.
+    """
+
+    def __init__(
+        self, script: Mapping[str, Answer], after: int, context: ssl.SSLContext | None = None
+    ) -> None:
         self.port = 0
         self.heard: list[bytes] = []
         self.connections = 0
         self.bodies: list[bytes] = []
         self._script = script
+        self._context = context
         self._after = after  # so many commands get the usual answer first
         self._more = asyncio.Event()
 
@@ -55,15 +65,27 @@ class Server:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
-            stage, line, left = "GREETING", b"", self._after
-            while stage and await self._answer(stage, line, writer, scripted=left <= 0):
-                await writer.drain()
-                stage, line = await self._next(stage, reader)
-                left -= 1
-        except ConnectionError:
+            await self._talk(reader, writer)
+        except (ConnectionError, ssl.SSLError, TimeoutError):
             pass
         finally:
             writer.close()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        stage, line, left, secure = "GREETING", b"", self._after, False
+        while stage and await self._answer(stage, line, writer, scripted=left <= 0):
+            await writer.drain()
+            if stage == "STARTTLS" and self._context is not None and self._begins_tls:
+                await writer.start_tls(self._context)
+                secure = True
+            stage, line = await self._next(stage, reader)
+            stage = "EHLO2" if secure and stage == "EHLO" else stage
+            left -= 1
+
+    @property
+    def _begins_tls(self) -> bool:
+        said = self._script.get("STARTTLS", b"")
+        return isinstance(said, bytes) and said.startswith(b"220")
 
     async def _next(self, stage: str, reader: asyncio.StreamReader) -> tuple[str, bytes]:
         if stage == "DATA":
@@ -79,10 +101,20 @@ class Server:
         return (verb if verb in USUAL else ""), line  # what is no command, a TLS hello perhaps, ends it
 
     async def _answer(self, stage: str, line: bytes, writer: asyncio.StreamWriter, *, scripted: bool) -> bool:
-        answer = self._script.get(stage, USUAL[stage]) if scripted else USUAL[stage]
+        usual = USUAL["EHLO" if stage == "EHLO2" else stage]
+        answer = self._script.get(stage, usual) if scripted else usual
         said = answer if isinstance(answer, bytes) else await answer(line)
         if said == CLOSE:
             return False
+        if said == RESET:
+            raw = writer.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+            return False
+        while said == DRIP:
+            writer.write(b"2")
+            await writer.drain()
+            await asyncio.sleep(_DRIP_S)
         if said != SILENCE:
             writer.write(said)
         return True
@@ -90,10 +122,15 @@ class Server:
 
 @asynccontextmanager
 async def serving(
-    script: Mapping[str, Answer] | None = None, *, ip: str = "127.0.0.1", port: int = 0, after: int = 0
+    script: Mapping[str, Answer] | None = None,
+    *,
+    ip: str = "127.0.0.1",
+    port: int = 0,
+    after: int = 0,
+    context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Server]:
     """after: that many commands are answered as usual before the script holds."""
-    made = Server(script or {}, after)
+    made = Server(script or {}, after, context)
     server = await asyncio.start_server(made.serve, ip, port)
     made.port = server.sockets[0].getsockname()[1]
     try:

@@ -13,7 +13,7 @@ from tests.store import store_values
 from gatepost import clock as clocks
 from gatepost.app import compose
 from gatepost.classify import classifier as classifiers
-from gatepost.delivery import opener, parts, ring, route, worker
+from gatepost.delivery import opener, parts, ring, route, strict, worker
 from gatepost.delivery import settings as delivery_settings
 from gatepost.model import directory as directories
 from gatepost.model import event as events
@@ -67,7 +67,10 @@ class NotingStore(sqlite_stores.SqliteStore):
 
 
 class Given(msgspec.Struct, frozen=True):
-    """What a test may choose. slots: of the Deliverer. fixed: the way of all mail, as a port of 127.0.0.1, 0 for DNS."""
+    """What a test may choose. slots: of the Deliverer. fixed: the way of all mail, as a port of 127.0.0.1, 0 for DNS.
+
+    ca: a certificate that is trusted. web: where MTA-STS policies are fetched; None: not.
+    """
 
     fixed: int = 0
     dns: tuple[str, ...] = ("127.0.0.1:9",)
@@ -78,6 +81,10 @@ class Given(msgspec.Struct, frozen=True):
     limits: delivery_settings.LaneOverride = delivery_settings.LaneOverride()
     max_connections: int = 100
     threads: int = 2
+    reply_s: float = 5
+    ca: str = ""
+    tls: tuple[delivery_settings.TlsRule, ...] = ()
+    web: strict.Fetches | None = None
 
     @property
     def provider(self) -> str:
@@ -103,8 +110,10 @@ class Works:
         settings = delivery_settings.DeliverySettings(
             port=given.mx_port,
             connect_timeout_s=3,
-            reply_timeout_s=5,
-            dot_timeout_s=5,
+            reply_timeout_s=given.reply_s,
+            dot_timeout_s=given.reply_s,
+            tls_ca=given.ca,
+            tls=given.tls,
             sweep_s=3600,
             max_connections=given.max_connections,
             lane=(given.limits,),
@@ -117,13 +126,14 @@ class Works:
             lifetime_s=4,
             control="known.test",
         )
+        policies = strict.Policies(finds, given.web, self.clock) if given.web is not None else None
         routes = (delivery_settings.Route(".", given.provider),) if given.fixed else ()
         rules = addresses.rules(["127.0.0.0/8"], [])
         return parts.Parts(
             store=self.store,
             classifier=classifier(),
             decide=compose.build_decide(policy_settings.PolicySettings(time_scale=given.scale), lambda: 0.5),
-            router=route.Router(finds, routes, settings),
+            router=route.Router(finds, routes, settings, policies),
             opener=opener.Opener(finds, rules, settings, self.clock, "gate.test", shuffle=lambda _: None),
             clock=self.clock,
             settings=settings,

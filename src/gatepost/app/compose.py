@@ -18,7 +18,7 @@ from gatepost.model import directory as directories
 from gatepost.model import facts as fact_values
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
-from gatepost.net import resolver
+from gatepost.net import addresses, https, resolver, tls
 from gatepost.policy import settings as policy_settings
 from gatepost.policy import settle, terms
 from gatepost.store import port, sqlite
@@ -88,6 +88,13 @@ def build_resolver(settings: config.Settings, clock: clocks.Clock) -> resolver.R
     """DNS as ``[dns]`` says. Raises BadInput."""
     dns = settings.dns
     return resolver.Resolver(dns.servers, clock=clock, shuffle=random.shuffle, control=dns.control)
+
+
+def build_fetcher(settings: config.Settings, finds: resolver.Resolver) -> https.Fetcher:
+    """What fetches MTA-STS policies. Raises BadInput."""
+    delivery = settings.delivery
+    rules = addresses.rules(delivery.allow_networks, delivery.only_networks, addresses.own_addresses())
+    return https.Fetcher(finds, rules, tls.client_context(verify=True, ca_path=delivery.tls_ca))
 
 
 async def ensure_node(store: port.Store, name: str) -> None:

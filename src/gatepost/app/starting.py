@@ -42,7 +42,9 @@ def problems(settings: config.Settings) -> Iterator[errors.BadInput]:
 
 
 def certificate_problems(settings: config.Settings) -> Iterator[errors.BadInput]:
-    """What is wrong with the files of ``[tls]``."""
+    """What is wrong with the files of ``[tls]``, and with those that are trusted."""
+    if settings.delivery.tls_ca:
+        yield from _told(lambda: tls.client_context(verify=True, ca_path=settings.delivery.tls_ca))
     if settings.tls.cert:
         yield from _told(lambda: tls.server_context(settings.tls.cert, settings.tls.key))
 

@@ -18,7 +18,7 @@ from gatepost import clock as clocks
 from gatepost import config, errors
 from gatepost import log as logs
 from gatepost.app import compose, inbound, link, signing, whispers
-from gatepost.delivery import opener, parts, returning, ring, route
+from gatepost.delivery import opener, parts, returning, ring, route, strict
 from gatepost.delivery import worker as deliverers
 from gatepost.ingest import (
     accept,
@@ -75,7 +75,10 @@ class Worker:
         self.ready = False
         self.memory = memory.Memory()
         self.resolver = compose.build_resolver(self.settings, self.clock)
-        self.router = route.Router(self.resolver, self.settings.route, self.settings.delivery)
+        self.policies = strict.Policies(
+            self.resolver, compose.build_fetcher(self.settings, self.resolver), self.clock
+        )
+        self.router = self.new_router()
 
     # --- the directory
 
@@ -143,6 +146,11 @@ class Worker:
             self.classifier = await asyncio.to_thread(compose.build_classifier, rules)
             self.own_rules = rules
 
+    def new_router(self) -> route.Router:
+        """The way of mail by the settings as they are now."""
+        settings = self.settings
+        return route.Router(self.resolver, settings.route, settings.delivery, self.policies)
+
     def sources_get(self, number: int) -> directories.Source | None:
         """The Source with that number."""
         return self.sources.get(number)
@@ -175,7 +183,8 @@ class Worker:
     def renew(self, settings: config.Settings) -> None:
         """Other settings from now on."""
         self.settings = settings
-        self.router = route.Router(self.resolver, settings.route, settings.delivery)
+        self.policies.take(compose.build_fetcher(settings, self.resolver))
+        self.router = self.new_router()
         self.newest_decide = compose.build_decide(settings.policy)
 
     def fixed_provider(self, domain: str, source: directories.Source) -> str:

@@ -75,6 +75,7 @@ class Judge:
             provider=provider,
             peer_host=failure.host,
             peer_ip=failure.ip,
+            tls=failure.tls,
             smarthost=source.smarthost,
         )
         for due in jobs:

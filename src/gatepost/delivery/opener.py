@@ -11,14 +11,13 @@ import asyncio
 import functools
 import ipaddress
 import itertools
-import ssl
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
 
 from gatepost import clock as clocks
-from gatepost.delivery import route, session
+from gatepost.delivery import demand, route, session
 from gatepost.delivery import settings as delivery_settings
 from gatepost.model import directory as directories
 from gatepost.model import failure as failures
@@ -35,6 +34,13 @@ MAX_ADDRESSES = 5  # tried for one attempt, as Postfix's smtp_mx_address_limit
 RACE_GAP_S = 0.5
 
 T = TypeVar("T")
+Level = demand.Level
+_CLIENT = {
+    Level.NEVER: smtp_client.Tls.NEVER,
+    Level.OPPORTUNISTIC: smtp_client.Tls.OPPORTUNISTIC,
+    Level.ENCRYPTED: smtp_client.Tls.REQUIRED,
+    Level.REQUIRED: smtp_client.Tls.REQUIRED,
+}
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -96,7 +102,7 @@ class Opener:
         self._hostname = hostname
         self._shuffle = shuffle
         self._opportunistic = tls.client_context(verify=False)
-        self._verified = tls.client_context(verify=True)
+        self._verified = tls.client_context(verify=True, ca_path=settings.tls_ca)
         self._dead: _Memory[session.Failure] = _Memory(clock, DEAD_S)
         self._broken_tls: _Memory[str] = _Memory(clock, BROKEN_TLS_S)
 
@@ -175,17 +181,18 @@ class Opener:
 
     async def _one(self, waiting: list[str], most: int, call: _Call) -> session.Connection:
         """A ready connection to one of the addresses; what was tried is taken out of ``waiting``."""
-        mode = call.source.tls
+        level = call.target.tls.level
         host = ("", call.target.port, call.target.host)
-        broken = self._broken_tls.get(host) if mode == "opportunistic" else None
-        with_tls = mode != "never" and broken is None
+        may_fall_back = level is Level.OPPORTUNISTIC
+        broken = self._broken_tls.get(host) if may_fall_back else None
+        with_tls = level is not Level.NEVER and broken is None
         connection = await self._first(waiting, most, call, with_tls=with_tls)
         ip = connection.peer.ip
         try:
             await self._wait_ready(connection, call, with_tls=with_tls)
         except session.Failure as failure:
             # With a password there is no second try in clear: it would cross the network readable.
-            if failure.stage is not replies.Stage.STARTTLS or mode != "opportunistic" or call.source.username:
+            if failure.stage is not replies.Stage.STARTTLS or not may_fall_back or call.source.username:
                 raise
             self._broken_tls.note(host, broken := failure.detail)
             connection = await self._first([ip], 1, call, with_tls=False)
@@ -216,15 +223,22 @@ class Opener:
         return connection
 
     async def _wait_ready(self, connection: session.Connection, call: _Call, *, with_tls: bool) -> None:
-        context = self._context(call.source) if with_tls else None
+        wanted = call.target.tls
+        context = None
+        if with_tls:
+            context = self._verified if wanted.level is Level.REQUIRED else self._opportunistic
         try:
             await connection.wait_ready(context, self._settings.reply_timeout_s)
         except session.Failure as failure:
             failure.host, failure.ip = connection.peer.host, connection.peer.ip
+            if failure.stage is replies.Stage.STARTTLS and wanted.level > Level.OPPORTUNISTIC:
+                raise _not_met(failure, wanted) from None
             raise
         except asyncio.CancelledError:
             connection.abort()
             raise
+        if wanted.by and wanted.level is Level.REQUIRED:
+            connection.tls = f"{connection.tls} ({wanted.by})"
 
     async def _connect(self, ip: str, call: _Call, *, with_tls: bool) -> session.Connection:
         settings, source = self._settings, call.source
@@ -232,9 +246,7 @@ class Opener:
         client = smtp_client.ClientSession(
             smtp_client.ClientSettings(
                 ehlo=ehlo.encode(),
-                tls=smtp_client.Tls[
-                    ("REQUIRED" if source.tls == "required" else "OPPORTUNISTIC") if with_tls else "NEVER"
-                ],
+                tls=_CLIENT[call.target.tls.level] if with_tls else smtp_client.Tls.NEVER,
                 auth=(source.username, source.password) if source.username else None,
             )
         )
@@ -274,14 +286,25 @@ class Opener:
             problem, detail = failures.Problem.NO_ROUTE, error.strerror or str(error)
         raise session.Failure(replies.Stage.CONNECT, problem, f"{ip}:{target.port}: {detail}")
 
-    def _context(self, source: directories.Source) -> ssl.SSLContext:
-        return self._verified if source.tls == "required" else self._opportunistic
+
+def _not_met(failure: session.Failure, wanted: demand.Demand) -> session.Failure:
+    """TLS that was demanded did not come about: whatever the host said to STARTTLS, the mail waits (faults.md C03)."""
+    reason = f"STARTTLS refused with {failure.reply.code}" if failure.reply is not None else failure.detail
+    asked = wanted.by or "the Source"
+    found = session.Failure(
+        failure.stage, failures.Problem.TLS_FAILED, f"TLS is demanded by {asked}: {reason}"
+    )
+    found.host, found.ip = failure.host, failure.ip
+    found.tls = f"none ({asked}: {reason})"
+    return found
 
 
 def of_plan(plan: route.Plan, problem: failures.Problem) -> session.Failure:
     """The failure of a plan that leads nowhere."""
     failure = session.Failure(replies.Stage.DNS, problem, plan.detail)
     failure.gone = plan.gone
+    if problem is failures.Problem.TLS_FAILED:
+        failure.tls = f"none ({plan.detail})"
     return failure
 
 

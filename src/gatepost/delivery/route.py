@@ -12,9 +12,11 @@ from collections.abc import Sequence
 import msgspec
 import publicsuffixlist
 
+from gatepost.delivery import demand, strict
 from gatepost.delivery import settings as delivery_settings
 from gatepost.model import directory as directories
 from gatepost.model import failure as failures
+from gatepost.net import mta_sts
 from gatepost.net import resolver as resolvers
 
 # A Provider by the registered domain of its MX hosts (the providers' own published MX names).
@@ -39,17 +41,21 @@ _PROVIDERS = {
     "zoho.com": "zoho",
 }
 
+_NAMED = 5  # hosts in a detail
+
 
 class Target(msgspec.Struct, frozen=True):
     """One host to try: a name (or an address literal) and a port.
 
     named: by the operator, who may mean a private one. rank: its place by preference, from 0; equal ones share it.
+    tls: what is demanded of it.
     """
 
     host: str
     port: int
     named: bool = False
     rank: int = 0
+    tls: demand.Demand = demand.Demand()
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -76,8 +82,10 @@ class Router:
         resolver: resolvers.Resolver,
         routes: tuple[delivery_settings.Route, ...],
         settings: delivery_settings.DeliverySettings,
+        policies: strict.Policies | None = None,
     ) -> None:
         self._resolver = resolver
+        self._policies = policies if settings.mta_sts else None
         self._settings = settings
         self._routes = {route.domain.lower().rstrip(".") or ".": _target(route.to) for route in routes}
 
@@ -108,14 +116,15 @@ class Router:
         fixed = self.provider_without_dns(domain, source)
         if fixed:
             host, _, port = fixed.rpartition(":")
-            return Plan(fixed, (Target(host, int(port), named=True),), fixed=True, expires=now + 3600.0)
+            rule = demand.rule_for(self._settings.tls, domain, fixed)
+            target = Target(host, int(port), named=True, tls=demand.of(source, rule, None))
+            return Plan(fixed, (target,), fixed=True, expires=now + 3600.0)
         answer = await self._resolver.mx(domain)
-        hosts = self._targets(answer.hosts)
         match answer.kind:
             case resolvers.MxKind.FOUND:
-                return Plan(provider_of_set(answer.hosts), hosts, expires=now + 60.0)
+                return await self._to(domain, provider_of_set(answer.hosts), answer, source, now)
             case resolvers.MxKind.IMPLICIT:
-                return Plan(domain, hosts, expires=now + 60.0)
+                return await self._to(domain, domain, answer, source, now)
             case resolvers.MxKind.NULL_MX:
                 problem = failures.Problem.NULL_MX
             case resolvers.MxKind.NXDOMAIN:
@@ -128,9 +137,33 @@ class Router:
                 problem = failures.Problem.DNS_FAILURE
         return Plan(domain, (), problem, answer.detail, expires=now + 5.0)
 
-    def _targets(self, hosts: Sequence[tuple[int, str]]) -> tuple[Target, ...]:
+    async def _to(
+        self,
+        domain: str,
+        provider: str,
+        answer: resolvers.MxAnswer,
+        source: directories.Source,
+        now: float,
+    ) -> Plan:
+        """The plan to the hosts that DNS names, with what is demanded of them."""
+        rule = demand.rule_for(self._settings.tls, domain, provider)
+        found = strict.Found()
+        if rule is None and self._policies is not None and source.tls != "never":
+            found = await self._policies.find(domain)
+        wanted = demand.of(source, rule, found.policy)
+        hosts = answer.hosts
+        if found.policy is not None and demand.enforced(found.policy):
+            hosts = tuple(one for one in hosts if mta_sts.allows(found.policy, one[1]))
+        if not hosts:
+            named = ", ".join(host for _, host in answer.hosts[:_NAMED])
+            detail = f"{demand.MTA_STS}: the policy of {domain} allows none of its hosts: {named}"
+            return Plan(provider, (), failures.Problem.TLS_FAILED, detail, expires=now + 60.0)
+        return Plan(provider, self._targets(hosts, wanted), expires=now + 60.0)
+
+    def _targets(self, hosts: Sequence[tuple[int, str]], wanted: demand.Demand) -> tuple[Target, ...]:
         ranks = {preference: rank for rank, preference in enumerate(sorted({one for one, _ in hosts}))}
-        found = (Target(host, self._settings.port, rank=ranks[preference]) for preference, host in hosts)
+        port = self._settings.port
+        found = (Target(host, port, rank=ranks[preference], tls=wanted) for preference, host in hosts)
         return tuple(sorted(found, key=lambda target: (target.rank, target.host)))
 
 

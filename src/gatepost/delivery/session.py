@@ -53,6 +53,7 @@ class Failure(Exception):
         self.host = ""  # named by the opener, which knows whom it asked
         self.ip = ""
         self.gone = False  # no such domain, by two resolvers
+        self.tls = ""  # where TLS was demanded and did not come about: as ``Attempt.tls``
         super().__init__(f"{stage.word}: {detail}")
 
 

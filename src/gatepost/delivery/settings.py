@@ -5,6 +5,7 @@ problem is a BadInput that names the key (``delivery.lane[0].idle_s``). Not here
 """
 
 from collections.abc import Iterator
+from typing import Literal
 
 import msgspec
 
@@ -46,6 +47,17 @@ class LaneOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idle_s: int | None = None
 
 
+class TlsRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[[delivery.tls]]``: TLS to a Provider or a domain (``example.test``, or ``.example.test`` for what is below it).
+
+    tls: ``never``, ``opportunistic``, ``encrypted`` (any certificate) or ``required`` (one that is valid for the host).
+    """
+
+    provider: str = ""
+    domain: str = ""
+    tls: Literal["never", "opportunistic", "encrypted", "required"] = "required"
+
+
 class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[[route]]``: mail for a domain (``example.test``) or a suffix (``.example.test``, ``.``) goes to ``to`` (host:port)."""
 
@@ -77,7 +89,8 @@ class DeliverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: where MX hosts listen. allow_networks: private ranges that may be connected to. only_networks: if given,
     nothing else may be. connect_timeout_s, idle and the RFC's time-outs in seconds. max_hosts: MX hosts tried for one
     attempt. window: deliveries kept in memory for a lane. body_budget: bytes of bodies kept in memory per worker.
-    max_connections: open at once in one worker, all lanes together.
+    max_connections: open at once in one worker, all lanes together. mta_sts: whether policies of domains are kept. tls_ca:
+    a file of certificates that are trusted beside the machine's own.
     """
 
     port: int = 25
@@ -92,6 +105,9 @@ class DeliverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_connections: int = 2000
     sweep_s: float = 2.0
     shutdown_timeout_s: float = 30.0
+    mta_sts: bool = True
+    tls_ca: str = ""
+    tls: tuple[TlsRule, ...] = ()
     lane: tuple[LaneOverride, ...] = ()
 
 
@@ -112,6 +128,12 @@ def problems(settings: DeliverySettings) -> Iterator[errors.BadInput]:
         yield from errors.out_of_range(getattr(settings, key), least, most, f"delivery.{key}")
     yield from addresses.wrong_networks(settings.allow_networks, "delivery.allow_networks")
     yield from addresses.wrong_networks(settings.only_networks, "delivery.only_networks")
+    for index, rule in enumerate(settings.tls):
+        if rule.domain and not _is_pattern(rule.domain.lower()):
+            yield errors.BadInput(
+                f"delivery.tls[{index}].domain",
+                f"{rule.domain!r} is not example.test or .example.test (IDNs as A-labels)",
+            )
     for index, lane in enumerate(settings.lane):
         yield from _lane_problems(lane, f"delivery.lane[{index}]")
 

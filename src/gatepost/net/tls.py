@@ -19,12 +19,25 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gatepost import errors
 
-_CERT, _KEY = "tls.cert", "tls.key"  # the settings that name the files
+_CERT, _KEY, _CA = "tls.cert", "tls.key", "delivery.tls_ca"  # the settings that name the files
 
 
-def client_context(*, verify: bool) -> ssl.SSLContext:
-    """For outgoing connections. verify: the host's certificate has to be good; else any will do (RFC 7435)."""
+def client_context(*, verify: bool, ca_path: str = "") -> ssl.SSLContext:
+    """For outgoing connections. verify: the host's certificate has to be good; else any will do (RFC 7435).
+
+    ca_path: a PEM file of certificates that are trusted beside the machine's own. Raises BadInput.
+    """
     context = ssl.create_default_context()
+    if ca_path:
+        try:
+            context.load_verify_locations(ca_path)
+        except (OSError, ssl.SSLError) as error:
+            said = (
+                error.strerror
+                if not isinstance(error, ssl.SSLError)
+                else "it holds no certificate in PEM form"
+            )
+            raise errors.BadInput(_CA, f"{ca_path} cannot be used: {said}") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if not verify:
         context.check_hostname = False

@@ -239,6 +239,7 @@ def _wrong_numbers(settings: PolicySettings, place: str) -> Iterator[errors.BadI
         "suppression.refused_guess_days": (1, _LONGEST_DAYS),
         "suppression.guard_recipients": (2, MOST_COUNTED),
         "suppression.crowd_recipients": (2, MOST_COUNTED),
+        "suppression.domain_after_h": (0, _LONGEST_DAYS),
         "escalation.soft_messages": (1, _MOST),
         "escalation.unknown_messages": (1, _MOST),
         "escalation.soft_attempts": (1, _MOST),

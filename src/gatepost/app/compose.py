@@ -92,9 +92,14 @@ def build_resolver(settings: config.Settings, clock: clocks.Clock) -> resolver.R
 
 def build_fetcher(settings: config.Settings, finds: resolver.Resolver) -> https.Fetcher:
     """What fetches MTA-STS policies. Raises BadInput."""
+    context = tls.client_context(verify=True, ca_path=settings.delivery.tls_ca)
+    return https.Fetcher(finds, build_rules(settings), context)
+
+
+def build_rules(settings: config.Settings) -> addresses.AddressRules:
+    """Where this machine may connect to."""
     delivery = settings.delivery
-    rules = addresses.rules(delivery.allow_networks, delivery.only_networks, addresses.own_addresses())
-    return https.Fetcher(finds, rules, tls.client_context(verify=True, ca_path=delivery.tls_ca))
+    return addresses.rules(delivery.allow_networks, delivery.only_networks, addresses.own_addresses())
 
 
 async def ensure_node(store: port.Store, name: str) -> None:

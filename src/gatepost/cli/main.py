@@ -30,6 +30,7 @@ _COMMANDS = (
     ("events", "feed:events", "Everything that happened, in order; --follow for what happens now."),
     ("trace", "tracing:trace", "The whole life of a message, or of what went to an address."),
     ("why", "tracing:why", "What a delivery waits for."),
+    ("route", "routing:route", "Which Source, lane, hosts, TLS and limits a recipient would get."),
     ("apply", "applying:apply", "Make accounts, Bridges, Pools, Sources and domains what a file says."),
 )
 _GROUPS = (

@@ -47,6 +47,7 @@ class Explained(msgspec.Struct, frozen=True):
     nested: bool
     quotes_us: bool
     never: bool
+    presumable: bool
     hint: int | None
     next_try: int | None
     next_best: str | None
@@ -125,6 +126,7 @@ def explained(asked: "judging.Asked", judge: "judging.Judge") -> Explained:
         nested=verdict.nested,
         quotes_us=verdict.quotes_us,
         never=verdict.never,
+        presumable=verdict.presumable,
         hint=verdict.hint or None,
         next_try=(due - judge.now_ms) // 1000 if due else None,
         next_best=best.rule.id
@@ -158,6 +160,7 @@ def _print(found: Explained) -> None:
         ("quotes us", found.quotes_us),
         ("quotes another server", found.nested),
         ("says never", found.never),
+        ("a bare no: presumed dead where the same host takes other mail", found.presumable),
     ]
     if marks := [text for text, holds in notes if holds]:
         rows.append(("notes", ", ".join(marks)))

@@ -327,14 +327,14 @@ async def test_two_thousand_forgeries_suppress_nobody(tmp_path: Path) -> None:
             for n in range(2000)
         ]
         forged = [good[: -2 - n % 15] + other[-2 - n % 15 :] for n, other in enumerate(others)]
-        assert good not in forged
+        forged = [one for one in forged if one != good]  # two characters are right by chance now and then
         async with dialled(room) as client:
             for start in range(0, len(forged), 40):
                 batch = forged[start : start + 40]
                 lines = [b"RCPT TO:<%s@%s>\r\n" % (local.encode(), BOUNCE.encode()) for local in batch]
                 client.writer.write(b"".join(lines) + b"RSET\r\nMAIL FROM:<>\r\n")
-                said = [await client.reply() for _ in range(42)]
-                assert {one[:9] for one in said[:40]} == {b"550 5.1.1"}
+                said = [await client.reply() for _ in range(len(batch) + 2)]
+                assert {one[:9] for one in said[: len(batch)]} == {b"550 5.1.1"}
         fake = tokens.make(
             Purpose.DELIVERY, delivery, room.clock.now_ms() + mailroom.DAY, tokens.Key(1, b"x")
         )

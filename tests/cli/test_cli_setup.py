@@ -5,7 +5,7 @@ from tests.cli import cli_values as values
 
 from gatepost import config
 from gatepost.cli import template
-from gatepost.ingest import credentials
+from gatepost.store import credentials
 
 
 def test_init_writes_what_check_finds_good(place: values.Gateway) -> None:

@@ -15,7 +15,7 @@ import msgspec
 
 from gatepost import clock as clocks
 from gatepost import errors
-from gatepost.ingest import accept, conversation, credentials, failures, gather, http, listener
+from gatepost.ingest import accept, conversation, failures, gather, http, listener
 from gatepost.ingest import book as books
 from gatepost.ingest import settings as ingest_settings
 from gatepost.ingest import shortage as shortages
@@ -24,7 +24,7 @@ from gatepost.model import event as events
 from gatepost.model import ids
 from gatepost.model import message as messages
 from gatepost.net import listen
-from gatepost.store import port
+from gatepost.store import credentials, port
 from gatepost.store.sqlite import store as sqlite
 
 PEPPER = b"p" * 32

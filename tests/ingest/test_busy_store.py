@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from tests.ingest import office as offices
 
-from gatepost.ingest import serve
 from gatepost.ingest import settings as ingest_settings
 from gatepost.model import event as events
-from gatepost.net import listen
+from gatepost.net import http_server, listen
 
 OPEN = ingest_settings.ListenerSettings(tls=ingest_settings.ListenerTls.NONE, bridge="shop")
 MESSAGE = b"From: a@shop.example\r\nSubject: s\r\n\r\nbody\r\n"
@@ -83,7 +82,7 @@ async def test_over_http_it_is_a_503_and_the_same_key_may_be_used_again(
     office: offices.Office, tmp_path: Path
 ) -> None:
     [sock] = listen.bind("127.0.0.1", 0, "test")
-    server = serve.HttpServer(office.app, None, behind_proxy=False)
+    server = http_server.HttpServer(office.app, None, behind_proxy=False)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.run([sock]))
         number = int(sock.getsockname()[1])

@@ -12,12 +12,11 @@ import msgspec
 import pytest
 from tests.ingest import office as offices
 
-from gatepost.ingest import serve
 from gatepost.ingest import shortage as shortages
 from gatepost.model import event as events
 from gatepost.model import ids
 from gatepost.model import suppression as suppressions
-from gatepost.net import listen
+from gatepost.net import http_server, listen
 from gatepost.store import port
 
 ONE: Mapping[str, Any] = {
@@ -106,7 +105,9 @@ class Web:
 async def served(path: Path, *, header_s: float = 5.0, **settings: object) -> AsyncIterator[Web]:
     async with offices.opened(path, **settings) as office:
         sockets = listen.bind("127.0.0.1", 0, "test")
-        server = serve.HttpServer(office.app, None, behind_proxy=False, waits=serve.Waits(header_s, 1))
+        server = http_server.HttpServer(
+            office.app, None, behind_proxy=False, waits=http_server.Waits(header_s, 1)
+        )
         running = office.tasks.create_task(server.run(sockets))
         reader, writer = await asyncio.open_connection(*sockets[0].getsockname())
         try:

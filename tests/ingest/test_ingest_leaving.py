@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from tests.ingest import mailroom
 
-from gatepost.ingest import gather, leaving, problem
+from gatepost.ingest import gather, leaving
 from gatepost.model import event as events
 from gatepost.model import late
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
+from gatepost.net import problem
 from gatepost.reports import token as tokens
 
 Purpose = tokens.Purpose

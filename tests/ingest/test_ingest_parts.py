@@ -10,9 +10,9 @@ import pytest
 
 from gatepost import clock as clocks
 from gatepost import errors
-from gatepost.ingest import book, credentials, failures, gather, places, shortage, space
+from gatepost.ingest import book, failures, gather, places, shortage, space
 from gatepost.model import directory as directories
-from gatepost.store import port
+from gatepost.store import credentials, port
 
 PEPPER = b"x" * 32
 SOURCE = directories.Source(1, 1, "s")

@@ -11,12 +11,12 @@ import msgspec
 import pytest
 from tests.ingest import office as offices
 
-from gatepost.ingest import credentials
 from gatepost.ingest import settings as ingest_settings
 from gatepost.ingest import shortage as shortages
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import suppression as suppressions
+from gatepost.store import credentials
 
 OPEN = ingest_settings.ListenerSettings(tls=ingest_settings.ListenerTls.NONE, bridge="shop")
 LOGIN = ingest_settings.ListenerSettings(tls=ingest_settings.ListenerTls.NONE, auth_without_tls=True)

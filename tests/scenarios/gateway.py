@@ -15,10 +15,9 @@ import msgspec
 
 from gatepost import config
 from gatepost.app import compose, control
-from gatepost.ingest import credentials
 from gatepost.model import directory as directories
 from gatepost.model import event as events
-from gatepost.store import port
+from gatepost.store import credentials, port
 
 _SERVE = """
 import asyncio, sys, uvloop

@@ -13,7 +13,6 @@ from gatepost import clock as clocks
 from gatepost import config, errors
 from gatepost.classify import classifier as classifiers
 from gatepost.classify import rules
-from gatepost.ingest import credentials
 from gatepost.model import directory as directories
 from gatepost.model import facts as fact_values
 from gatepost.model import result as results
@@ -21,7 +20,7 @@ from gatepost.model import settlement as settlements
 from gatepost.net import addresses, https, resolver, tls
 from gatepost.policy import settings as policy_settings
 from gatepost.policy import settle, terms
-from gatepost.store import port, sqlite
+from gatepost.store import credentials, port, sqlite
 
 MOST_RULES = 1 << 20  # bytes of an operator's files: each process gets them with its orders (app.link)
 PEPPER = "pepper"  # the key under which secrets are kept; beside the store, not in it

@@ -13,10 +13,10 @@ from gatepost import clock as clocks
 from gatepost import config, errors
 from gatepost.app import compose, keymaking
 from gatepost.dkim import keys
-from gatepost.ingest import credentials
 from gatepost.model import directory as directories
 from gatepost.net import listen, tls
 from gatepost.sandbox import world as worlds
+from gatepost.store import credentials
 
 NEWS, SHOP = "acme-news.test", "acme-shop.test"
 SCALE = 0.001  # a schedule's ten minutes take 0.6 seconds

@@ -20,18 +20,7 @@ from gatepost import log as logs
 from gatepost.app import compose, inbound, link, signing, whispers
 from gatepost.delivery import opener, parts, returning, ring, route, strict
 from gatepost.delivery import worker as deliverers
-from gatepost.ingest import (
-    accept,
-    conversation,
-    failures,
-    gather,
-    http,
-    leaving,
-    listener,
-    memory,
-    serve,
-    space,
-)
+from gatepost.ingest import accept, conversation, failures, gather, http, leaving, listener, memory, space
 from gatepost.ingest import book as books
 from gatepost.ingest import settings as ingest_settings
 from gatepost.ingest import shortage as shortages
@@ -41,7 +30,7 @@ from gatepost.model import facts as fact_values
 from gatepost.model import ids
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
-from gatepost.net import addresses, listen, tls
+from gatepost.net import addresses, http_server, listen, tls
 from gatepost.reports import token as tokens
 from gatepost.store import port
 
@@ -268,7 +257,7 @@ class _Taking:
             )
         )
         self._listeners: list[listener.Listener] = []
-        self._http: serve.HttpServer | None = None
+        self._http: http_server.HttpServer | None = None
         self._inbound: inbound.Inbound | None = None
 
     async def start(self) -> link.Addresses:
@@ -300,7 +289,7 @@ class _Taking:
             return ""
         host, number = ingest_settings.host_port(settings.address, "http.address")
         sockets = listen.bind(host, number, "http.address")
-        self._http = serve.HttpServer(
+        self._http = http_server.HttpServer(
             self._app, self._context if settings.tls else None, behind_proxy=settings.behind_proxy
         )
         self._tasks.create_task(self._http.run(sockets))

@@ -8,7 +8,8 @@ from gatepost import errors
 from gatepost.cli import context, show
 
 if TYPE_CHECKING:
-    from gatepost.cli import planning
+    from gatepost import config as config_values
+    from gatepost.console import planning
 
 
 def apply(file: Path, /, *, json: context.Json = False, config: context.Config = context.DEFAULT) -> int:
@@ -25,7 +26,7 @@ def apply(file: Path, /, *, json: context.Json = False, config: context.Config =
 def read(file: Path) -> "planning.Plan":
     """The plan in a file. Raises BadInput, Unusable."""
     from gatepost import config, toml
-    from gatepost.cli import planning
+    from gatepost.console import planning
 
     try:
         text = file.read_text("utf-8")
@@ -50,12 +51,7 @@ def _given_twice(plan: "planning.Plan") -> Iterator[errors.BadInput]:
 
 async def carry_out(plan: "planning.Plan", config: Path, *, json: bool) -> int:
     """Follow a plan and say what was done; secrets of new Bridges are shown once."""
-    from gatepost.app import compose
-    from gatepost.cli import planning
-
-    settings = context.load(config)
-    async with context.operated(settings) as (store, operator):
-        done = await planning.follow(plan, store, operator, compose.pepper(settings))
+    done = await follow(plan, context.load(config))
     if json:
         show.json_line(done)
         return 0
@@ -64,6 +60,17 @@ async def carry_out(plan: "planning.Plan", config: Path, *, json: bool) -> int:
     for secrets in done.secrets:
         tell(secrets)
     return 0
+
+
+async def follow(plan: "planning.Plan", settings: "config_values.Settings") -> "planning.Done":
+    """Carry a plan out, through the running gateway if there is one. Raises BadInput."""
+    from gatepost.app import compose
+    from gatepost.console import planning
+
+    async with context.operated(settings) as (store, operator):
+        pepper = compose.pepper(settings)
+        means = planning.Means(operator.change_directory, context.actor(), pepper, context.now_ms())
+        return await planning.follow(plan, await store.directory(), means)
 
 
 def tell(secrets: "planning.Secrets") -> None:

@@ -63,7 +63,7 @@ def add_(  # noqa: PLR0913 - one parameter per option of the command
         What a complaint about its mail does: suppress the recipient for the account, or be noted alone.
     """
     from gatepost import errors
-    from gatepost.cli import planning
+    from gatepost.console import planning
 
     wanted = planning.BridgePlan(
         name, account, pool, kind, on_suppressed, sender_domain, lifetime_s, complaints=complaints
@@ -102,7 +102,7 @@ def show_(name: str, /, *, json: context.Json = False, config: context.Config = 
     name
         Its name, or account/name.
     """
-    from gatepost.cli import planning
+    from gatepost.console import planning
 
     known = _directory(config)
     show.record(_shape(planning.bridge_of(name, known), known), json=json)
@@ -142,8 +142,8 @@ def revoke_(name: str, /, *, config: context.Config = context.DEFAULT) -> int:
 
 async def _rotate(name: str, what: str, config: Path, *, json: bool) -> int:
     from gatepost.app import compose
-    from gatepost.cli import planning
-    from gatepost.ingest import credentials
+    from gatepost.console import planning
+    from gatepost.store import credentials
 
     settings = context.load(config)
     pepper = compose.pepper(settings)
@@ -166,7 +166,7 @@ async def _rotate(name: str, what: str, config: Path, *, json: bool) -> int:
 
 
 async def _revoke(name: str, config: Path) -> int:
-    from gatepost.cli import planning
+    from gatepost.console import planning
 
     async with context.operated(context.load(config)) as (store, operator):
         bridge = planning.bridge_of(name, await store.directory())

@@ -16,9 +16,11 @@ import cyclopts
 import msgspec
 
 from gatepost import errors
-from gatepost.cli import context, floor, shapes, show
+from gatepost.cli import context, show
+from gatepost.store import shapes
 
 if TYPE_CHECKING:
+    from gatepost.console import wishes
     from gatepost.model import directory as directories
     from gatepost.model import suppression as suppressions
     from gatepost.store import filters, port
@@ -72,7 +74,9 @@ def import_(
     note
         For people.
     """
-    wish = floor.Wish((), scope, reason, note)
+    from gatepost.console import wishes
+
+    wish = wishes.Wish((), scope, reason, note)
     sums = context.run(_import(file, wish, config))
     if json:
         show.json_line(sums)
@@ -123,7 +127,7 @@ def undo_(
     return 0
 
 
-async def _import(file: str, wish: floor.Wish, config: Path) -> Sums:
+async def _import(file: str, wish: "wishes.Wish", config: Path) -> Sums:
     sums = Sums()
     with _opened(file) as source:
         async with context.operated(context.load(config)) as (store, operator):
@@ -148,7 +152,7 @@ def _opened(file: str) -> BinaryIO:
 
 
 def _entries(
-    source: BinaryIO, name: str, wish: floor.Wish, known: "directories.Directory", sums: Sums
+    source: BinaryIO, name: str, wish: "wishes.Wish", known: "directories.Directory", sums: Sums
 ) -> "Iterator[suppressions.Suppression]":
     """The entries of the lines that can be read; of the others each is told."""
     heading: list[str] | None = None
@@ -186,15 +190,17 @@ def _word(text: str | None) -> str | None:
     return "-".join(text.lower().split()) if text else None
 
 
-def _entry(line: Line, wish: floor.Wish, known: "directories.Directory") -> "suppressions.Suppression":
+def _entry(line: Line, wish: "wishes.Wish", known: "directories.Directory") -> "suppressions.Suppression":
+    from gatepost.console import wishes
+
     expires = 0
     if line.expires_at:
         now = context.now_ms()
         expires = max(1, show.moment_of(line.expires_at, "expires_at", now) - now)
-    wanted = floor.Wish(
+    wanted = wishes.Wish(
         (), line.scope or wish.scope, line.reason or wish.reason, line.note or wish.note, expires
     )
-    return floor.entry_of(line.target, wanted, known)
+    return wishes.entry_of(line.target, wanted, known, context.now_ms())
 
 
 def _batches(
@@ -240,9 +246,11 @@ async def _missing(
 
 
 async def _export(where: "filters.Where", config: Path) -> int:
+    from gatepost.console import wishes
+
     async with context.opened(context.load(config)) as store:
         names = shapes.Names(await store.directory())
-        async for _, entry in floor.pages(store, where):
+        async for _, entry in wishes.pages(store, where):
             show.json_line(shapes.suppression(entry, names))
     return 0
 
@@ -250,11 +258,13 @@ async def _export(where: "filters.Where", config: Path) -> int:
 async def _undo(
     where: "filters.Where", start: int, config: Path, *, yes: bool
 ) -> Counter[tuple[str, str, str]]:
+    from gatepost.console import wishes
+
     counted: Counter[tuple[str, str, str]] = Counter()
     async with context.operated(context.load(config)) as (store, operator):
         names = shapes.Names(await store.directory())
         batch: list[suppressions.Suppression] = []
-        async for _, entry in floor.pages(store, where):
+        async for _, entry in wishes.pages(store, where):
             if entry.created_at < start:
                 continue
             counted[entry.reason, entry.rule, shapes.scope(entry, names)] += 1

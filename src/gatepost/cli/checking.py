@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import cyclopts
 import msgspec
 
-from gatepost.cli import context, shapes, show
+from gatepost.cli import context, show
+from gatepost.store import shapes
 
 if TYPE_CHECKING:
     from gatepost.store import port

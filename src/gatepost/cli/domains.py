@@ -50,7 +50,7 @@ def add_(
     unsubscribe_url
         https://… in front of /u/…, where recipients reach this gateway: List-Unsubscribe for bulk mail with a list. "": none.
     """
-    from gatepost.cli import planning
+    from gatepost.console import planning
 
     if not names:
         raise errors.BadInput("domain", "name at least one")

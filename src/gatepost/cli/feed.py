@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 import cyclopts
 import msgspec
 
-from gatepost.cli import context, shapes, show
+from gatepost.cli import context, show
+from gatepost.store import shapes
 
 if TYPE_CHECKING:
     from gatepost.model import event as events_

@@ -4,23 +4,22 @@ Guarantees: addresses and domains are read into their normal form; an entry made
 """
 
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from gatepost import errors
-from gatepost.cli import context, shapes, show
+from gatepost.cli import context, show
+from gatepost.store import shapes
 
 if TYPE_CHECKING:
     from gatepost.app import operate
+    from gatepost.console import wishes
     from gatepost.model import directory as directories
     from gatepost.model import suppression as suppressions
     from gatepost.store import filters, port
-
-_PAGE = 1000
-_SCOPES = "instance, account:NAME, bridge:NAME or list:NAME (list:ACCOUNT/NAME)"
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -44,16 +43,6 @@ class Checked(msgspec.Struct, frozen=True):
     target: str
     suppressed: bool
     entries: Sequence[Against]
-
-
-class Wish(msgspec.Struct, frozen=True):
-    """What an entry shall be, as given."""
-
-    targets: tuple[str, ...]
-    scope: str
-    reason: str = "manual"
-    note: str = ""
-    expires: int = 0
 
 
 def add_(
@@ -80,8 +69,10 @@ def add_(
     expires
         After how long it ends, like 90d; never without it.
     """
+    from gatepost.console import wishes
+
     lasts = show.seconds_of(expires, "--expires") * 1000 if expires else 0
-    return context.run(_change(Wish(targets, scope, reason, note, lasts), "add", config, json=json))
+    return context.run(_change(wishes.Wish(targets, scope, reason, note, lasts), "add", config, json=json))
 
 
 def remove_(
@@ -99,7 +90,9 @@ def remove_(
     scope
         Of the entry: instance, account:NAME, bridge:NAME or list:NAME.
     """
-    return context.run(_change(Wish(targets, scope), "remove", config, json=json))
+    from gatepost.console import wishes
+
+    return context.run(_change(wishes.Wish(targets, scope), "remove", config, json=json))
 
 
 def check_(
@@ -133,11 +126,13 @@ def list_(
     return context.run(_list(filters.parse(where, filters.SUPPRESSIONS), config, json=json))
 
 
-async def _change(wish: Wish, verb: Literal["add", "remove"], config: Path, *, json: bool) -> int:
+async def _change(wish: "wishes.Wish", verb: Literal["add", "remove"], config: Path, *, json: bool) -> int:
+    from gatepost.console import wishes
+
     _some(wish.targets)
     async with context.operated(context.load(config)) as (store, operator):
         known = await store.directory()
-        entries = [entry_of(text, wish, known) for text in wish.targets]
+        entries = [wishes.entry_of(text, wish, known, context.now_ms()) for text in wish.targets]
         done = await _write(entries, verb, operator)
         names = shapes.Names(known)
     for entry, changed in zip(entries, done, strict=True):
@@ -166,81 +161,8 @@ def _some(targets: Sequence[str]) -> None:
         raise errors.BadInput("suppress", "name at least one address or @domain")
 
 
-def entry_of(text: str, wish: Wish, known: "directories.Directory") -> "suppressions.Suppression":
-    """The entry about a target as it is wished. Raises BadInput."""
-    from gatepost.model import suppression as suppressions
-
-    kind, target = _target(text)
-    scope, owner, listed = _scope(wish.scope, known)
-    bridge = next(
-        (one for one in known.bridges if scope is suppressions.Scope.BRIDGE and one.id == owner), None
-    )
-    account = bridge.account if bridge is not None else owner
-    now = context.now_ms()
-    standing = suppressions.Standing.PROVISIONAL if wish.expires else suppressions.Standing.CONFIRMED
-    return suppressions.Suppression(
-        kind=kind,
-        target=target,
-        scope=scope,
-        owner=owner,
-        list=listed,
-        standing=standing,
-        reason=wish.reason,
-        created_at=now,
-        last_at=now,
-        expires_at=now + wish.expires if wish.expires else 0,
-        account=account,
-        bridge=bridge.id if bridge is not None else 0,
-        note=wish.note,
-    )
-
-
-def _target(text: str) -> "tuple[suppressions.Kind, str]":
-    """Read an address, ``@domain`` or ``@.domain``. Raises BadInput."""
-    from gatepost.model import address as addresses
-    from gatepost.model import suppression as suppressions
-
-    try:
-        if text.startswith("@."):
-            return suppressions.Kind.SUBDOMAINS, addresses.domain_key(text[2:])
-        if text.startswith("@"):
-            return suppressions.Kind.DOMAIN, addresses.domain_key(text[1:])
-        return suppressions.Kind.ADDRESS, addresses.parse(text, utf8=True).key
-    except addresses.AddressError as error:
-        raise errors.BadInput(repr(text), error.problem) from None
-
-
-def _scope(text: str, known: "directories.Directory") -> "tuple[suppressions.Scope, int, str]":
-    """Read a scope: what, whose (the owner's number), and the list's name. Raises BadInput."""
-    from gatepost.cli import planning
-    from gatepost.model import suppression as suppressions
-
-    word, _, name = text.partition(":")
-    match word:
-        case "instance" if not name:
-            return suppressions.Scope.INSTANCE, 0, ""
-        case "account":
-            return suppressions.Scope.ACCOUNT, _account(name, known), ""
-        case "bridge" if name:
-            return suppressions.Scope.BRIDGE, planning.bridge_of(name, known).id, ""
-        case "list" if name:
-            account, _, listed = name.rpartition("/")
-            return suppressions.Scope.LIST, _account(account, known), listed
-        case _:
-            raise errors.BadInput("--scope", f"{text!r} is not {_SCOPES}")
-
-
-def _account(name: str, known: "directories.Directory") -> int:
-    """The account of that name, or the only one."""
-    from gatepost.cli import planning
-
-    if not name and len(known.accounts) == 1:
-        return known.accounts[0].id
-    return planning.account_of(name or planning.DEFAULT, known).id
-
-
 async def _check(targets: Sequence[str], bridge: str, listed: str, config: Path, *, json: bool) -> int:
-    from gatepost.cli import planning
+    from gatepost.console import planning
 
     async with context.opened(context.load(config)) as store:
         known = await store.directory()
@@ -266,10 +188,11 @@ async def _standing(
     known: "directories.Directory",
     store: "port.Store",
 ) -> Checked:
+    from gatepost.console import wishes
     from gatepost.model import suppression as suppressions
     from gatepost.store import port
 
-    kind, target = _target(text)
+    kind, target = wishes.target_of(text)
     domain = target.rpartition("@")[2]
     key = target if kind is suppressions.Kind.ADDRESS else ""
     # The last one is nobody's: what blocks it blocks everyone, also where there is no Bridge yet.
@@ -297,9 +220,11 @@ def _words(against: Against) -> str:
 
 
 async def _list(where: "filters.Where", config: Path, *, json: bool) -> int:
+    from gatepost.console import wishes
+
     async with context.opened(context.load(config)) as store:
         names = shapes.Names(await store.directory())
-        async for _, found in pages(store, where):
+        async for _, found in wishes.pages(store, where):
             one = shapes.suppression(found, names)
             if json:
                 show.json_line(one)
@@ -308,14 +233,3 @@ async def _list(where: "filters.Where", config: Path, *, json: bool) -> int:
             words = (one.created_at, until, one.state, one.scope, one.target, one.reason, one.category)
             show.line(" ".join(word for word in words if word))
     return 0
-
-
-async def pages(
-    store: "port.Store", where: "filters.Where"
-) -> "AsyncIterator[tuple[int, suppressions.Suppression]]":
-    """The entries that match, with their cursors, page by page: no snapshot is held."""
-    after = 0
-    while page := await store.suppressions(where, after, _PAGE):
-        for one in page:
-            yield one
-        after = page[-1][0]

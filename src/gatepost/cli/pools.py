@@ -32,7 +32,7 @@ def add_(
     account
         Whose it is.
     """
-    from gatepost.cli import planning
+    from gatepost.console import planning
 
     plan = planning.Plan(pool=(planning.PoolPlan(name, account),))
     return context.run(applying.carry_out(plan, config, json=json))

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gatepost import errors
-from gatepost.cli import context, shapes, show
+from gatepost.cli import context, show
+from gatepost.store import shapes
 
 if TYPE_CHECKING:
     from gatepost.app import operate

@@ -165,8 +165,8 @@ def _connection(settings: "configs.Settings") -> http.client.HTTPConnection:
 
 async def _check_bridge(name: str, key: str, settings: "configs.Settings") -> None:
     from gatepost.app import compose
-    from gatepost.cli import planning
-    from gatepost.ingest import credentials
+    from gatepost.console import planning
+    from gatepost.store import credentials
 
     async with context.opened(settings) as store:
         bridge = planning.bridge_of(name, await store.directory())

@@ -13,10 +13,10 @@ import cyclopts
 import msgspec
 
 from gatepost import errors
-from gatepost.cli import context, show
+from gatepost.cli import applying, context, show
 
 if TYPE_CHECKING:
-    from gatepost.cli import planning
+    from gatepost.console import planning
 
 Answer = Literal["accept", "refuse"]
 
@@ -99,7 +99,7 @@ class Made(msgspec.Struct, frozen=True):
 
 async def _make(target: Path, given: Wishes) -> Made:
     from gatepost.app import compose
-    from gatepost.cli import planning, template
+    from gatepost.cli import template
 
     plan = _plan(given)
     base = target.parent
@@ -110,8 +110,7 @@ async def _make(target: Path, given: Wishes) -> Made:
     try:
         settings = context.load(target)
         compose.make_data_dir(Path(settings.data_dir))
-        async with context.operated(settings) as (store, operator):
-            done = await planning.follow(plan, store, operator, compose.pepper(settings))
+        done = await applying.follow(plan, settings)
     except BaseException:
         target.unlink()  # noqa: ASYNC240 - so that init can be run again
         raise
@@ -122,7 +121,7 @@ async def _make(target: Path, given: Wishes) -> Made:
 
 
 def _plan(given: Wishes) -> "planning.Plan":
-    from gatepost.cli import planning
+    from gatepost.console import planning
 
     account = planning.DEFAULT
     return planning.Plan(

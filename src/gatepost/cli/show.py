@@ -3,21 +3,19 @@
 Guarantees: nothing that a peer sent can move the cursor or end a line.
 """
 
-import datetime as dt
 import sys
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from gatepost import errors
+from gatepost.model import moment
+from gatepost.model import reply as replies
 
-_HINTS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-
-
-def escaped(raw: bytes) -> str:
-    """Bytes from outside as ASCII: line ends stay line ends, every other control character is escaped."""
-    text = raw.decode("ascii", "backslashreplace").replace("\r\n", "\n")
-    return "".join(c if c == "\n" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+time = moment.text
+time_or_none = moment.text_or_none
+seconds_of = moment.seconds_of
+moment_of = moment.moment_of
+escaped = replies.escaped
 
 
 def plain(text: str) -> str:
@@ -45,45 +43,12 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         sys.stdout.write("  ".join(cells).rstrip() + "\n")
 
 
-def time(ms: int) -> str:
-    """ISO 8601 in UTC with milliseconds."""
-    moment = dt.datetime.fromtimestamp(ms // 1000, dt.UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
-
-
-def time_or_none(ms: int) -> str | None:
-    """The same; None for never."""
-    return time(ms) if ms else None
-
-
 def duration(seconds: float) -> str:
     """``3 d``, ``2 h``: the largest unit that leaves no long number."""
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if abs(seconds) >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
-
-
-def seconds_of(text: str, place: str) -> int:
-    """Read ``90d``, ``12h``, ``30m``, ``45s``. Raises BadInput."""
-    number, unit = text[:-1], text[-1:].lower()
-    if not (number.isascii() and number.isdigit() and unit in _HINTS):
-        raise errors.BadInput(place, f"{text!r} is not a duration like 90d, 12h, 30m or 45s")
-    return int(number) * _HINTS[unit]
-
-
-def moment_of(text: str, place: str, now_ms: int) -> int:
-    """Read a time: ISO 8601 (UTC where no zone is given), or how long ago (``2h``). Milliseconds. Raises BadInput."""
-    if text[-1:].lower() in _HINTS and text[:-1].isdigit():
-        return now_ms - seconds_of(text, place) * 1000
-    try:
-        found = dt.datetime.fromisoformat(text)
-    except ValueError:
-        problem = f"{text!r} is neither a time like 2026-05-04T12:00:00Z nor how long ago, like 2h"
-        raise errors.BadInput(place, problem) from None
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=dt.UTC)
-    return round(found.timestamp() * 1000)
 
 
 def record(value: msgspec.Struct, *, json: bool) -> None:

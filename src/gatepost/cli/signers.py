@@ -38,7 +38,7 @@ class KeyShape(msgspec.Struct, frozen=True):
 
 def domain_of(name: str, account: str, known: directories.Directory) -> directories.SenderDomain:
     """The account's sender domain of that name. Raises BadInput."""
-    from gatepost.cli import planning
+    from gatepost.console import planning
     from gatepost.model import address as addresses
 
     owner = planning.account_of(account, known).id

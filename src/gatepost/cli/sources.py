@@ -72,7 +72,7 @@ def add_(  # noqa: PLR0913 - one parameter per option of the command
     weight
         Its share of the Pool's mail.
     """
-    from gatepost.cli import planning
+    from gatepost.console import planning
 
     password = password_file.read_text("utf-8").strip() if password_file is not None else ""
     wanted = planning.SourcePlan(

@@ -12,9 +12,9 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from gatepost import errors
-from gatepost.ingest import credentials
 from gatepost.ingest import settings as ingest_settings
 from gatepost.model import directory as directories
+from gatepost.store import credentials
 
 _V = TypeVar("_V")
 FOLLOW_S = 0.5  # revocation is promised within one second

@@ -13,10 +13,11 @@ from typing import cast
 import msgspec
 
 from gatepost import log as logs
-from gatepost.ingest import accept, failures, leaving, problem, request
+from gatepost.ingest import accept, failures, leaving, request
 from gatepost.ingest import book as books
 from gatepost.ingest import settings as ingest_settings
 from gatepost.ingest import shortage as shortages
+from gatepost.net import problem
 
 Event = MutableMapping[str, object]
 Scope = MutableMapping[str, object]

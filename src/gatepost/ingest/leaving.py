@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 
 from gatepost import clock as clocks
 from gatepost import errors
-from gatepost.ingest import problem
 from gatepost.model import late
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
+from gatepost.net import problem
 from gatepost.reports import token as tokens
 
 PATH = "/u/"

@@ -8,18 +8,20 @@ long: messages are decoded and built in slices. Fails with a Problem. Not here: 
 
 import asyncio
 import hashlib
+import http
 import re
 from collections.abc import Sequence
 
 import msgspec
 
 from gatepost import errors
-from gatepost.ingest import accept, compose, problem, refusal
+from gatepost.ingest import accept, compose, refusal
 from gatepost.ingest import book as books
 from gatepost.ingest import settings as ingest_settings
 from gatepost.model import event as events
 from gatepost.model import ids
 from gatepost.model import message as messages
+from gatepost.net import problem
 from gatepost.policy import admit
 
 SLICE = 10  # messages decoded and built before the loop may do something else
@@ -31,6 +33,14 @@ _TOP = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _ONE = msgspec.json.Decoder(compose.Described)
 _IN_THREAD = 1024 * 1024  # bytes from which a digest is made beside the loop
+
+
+class _Malformed(Exception):
+    """One message of a request cannot be read; the others are looked at before the request is answered."""
+
+    def __init__(self, place: problem.Place) -> None:
+        self.place = place
+        super().__init__(place.place)
 
 
 class Recipient(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -72,7 +82,7 @@ class Sender:
         try:
             accepted = await self._acceptor.accept_all(drafts, idempotency)
         except refusal.Refusal as error:
-            raise problem.refused([("", error)]) from None
+            raise _refused([("", error)]) from None
         except errors.BadInput as error:
             raise problem.bad_input([problem.Place(error.place, error.problem)]) from None
         sent = [
@@ -116,7 +126,7 @@ class Sender:
                 await asyncio.sleep(0)
             try:
                 drafts.append(self._draft(_decode(raw, prefix), sending, peer))
-            except problem.Malformed as error:
+            except _Malformed as error:
                 bad.append(error.place)
             except refusal.Refusal as error:
                 refused.append((prefix, error))
@@ -126,7 +136,7 @@ class Sender:
             ]
             raise problem.bad_input(bad)
         if refused:
-            raise problem.refused(refused)
+            raise _refused(refused)
         return drafts
 
     def _draft(self, given: compose.Described, sending: books.Sending, peer: accept.Peer) -> accept.Draft:
@@ -168,9 +178,9 @@ def _decode(raw: bytes, prefix: str) -> compose.Described:
     try:
         return _ONE.decode(raw)
     except msgspec.ValidationError as error:
-        raise problem.Malformed(_place(error, prefix)) from None
+        raise _Malformed(_place(error, prefix)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise problem.Malformed(problem.Place(problem.join(prefix, ""), _malformed(error))) from None
+        raise _Malformed(problem.Place(problem.join(prefix, ""), _malformed(error))) from None
 
 
 def _place(error: msgspec.ValidationError, prefix: str) -> problem.Place:
@@ -210,3 +220,16 @@ def _sent(draft: accept.Draft, answer: messages.Accepted, reasons: Sequence[str]
             for position, (address, state, reason) in enumerate(rows)
         ],
     )
+
+
+def _refused(problems: Sequence[tuple[str, refusal.Refusal]]) -> problem.Problem:
+    """What the messages of a request were refused for, each with the place of its message (empty: the only one).
+
+    A temporary reason outranks the others: nothing was wrong with the request. All about the sender's rights: 403.
+    """
+    for _, error in problems:
+        if error.code < http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            return problem.later(503, f"{error.place}: {error.problem}")
+    places = [problem.Place(problem.join(prefix, error.place), error.problem) for prefix, error in problems]
+    forbidden = all(error.enhanced == "5.7.1" for _, error in problems)
+    return problem.bad_input(places, 403 if forbidden else 422)

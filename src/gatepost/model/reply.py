@@ -58,3 +58,9 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     def positive(self) -> bool:
         """Whether the server took what was asked (2yz, RFC 5321 §4.2.1)."""
         return 200 <= self.code <= 299
+
+
+def escaped(raw: bytes) -> str:
+    """Bytes from outside as ASCII: line ends stay line ends, every other control character is escaped."""
+    text = raw.decode("ascii", "backslashreplace").replace("\r\n", "\n")
+    return "".join(c if c == "\n" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -8,14 +8,17 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 
 import h11
 import msgspec
 import uvicorn
 from uvicorn.protocols.http import h11_impl
 
-from gatepost.ingest import http
+Event = MutableMapping[str, object]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+App = Callable[[Event, Receive, Send], Awaitable[None]]  # ASGI 3: scope, receive, send
 
 MAX_CONNECTIONS = 2_000
 MAX_HEADER_BYTES = 32 * 1024
@@ -97,7 +100,7 @@ class HttpServer:
 
     def __init__(
         self,
-        app: http.App,
+        app: App,
         context: ssl.SSLContext | None,
         *,
         behind_proxy: bool,

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from gatepost.cli import show
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import ids
+from gatepost.model import moment as moments
 from gatepost.model import reply as replies
 from gatepost.model import suppression as suppressions
 
@@ -104,7 +104,7 @@ def event(one: events.Event, names: Names) -> EventShape:
     answered = one.outcome is not None
     return EventShape(
         seq=one.seq,
-        at=show.time(one.at),
+        at=moments.text(one.at),
         state=one.state.word,
         message=_id(one.message),
         delivery=_id(one.delivery),
@@ -137,11 +137,11 @@ def event(one: events.Event, names: Names) -> EventShape:
         confidence=one.confidence.word if one.confidence is not None else None,
         tls=one.tls or None,
         duration_ms=one.duration_ms or None,
-        next_at=show.time_or_none(one.next_at),
+        next_at=moments.text_or_none(one.next_at),
         flags=flags(one.flags),
         scope=names.scope(one.scope) if one.scope else None,
         detail=one.detail or None,
-        reply=show.escaped(one.reply) if one.reply else None,
+        reply=replies.escaped(one.reply) if one.reply else None,
     )
 
 
@@ -156,13 +156,13 @@ def suppression(one: suppressions.Suppression, names: Names) -> SuppressionShape
         category=one.category or None,
         rule=one.rule or None,
         rule_version=one.rule_version or None,
-        created_at=show.time_or_none(one.created_at),
-        last_at=show.time_or_none(one.last_at),
-        expires_at=show.time_or_none(one.expires_at),
+        created_at=moments.text_or_none(one.created_at),
+        last_at=moments.text_or_none(one.last_at),
+        expires_at=moments.text_or_none(one.expires_at),
         delivery=_id(one.delivery),
         incident=_id(one.incident),
         note=one.note or None,
-        reply=show.escaped(one.reply) if one.reply else None,
+        reply=replies.escaped(one.reply) if one.reply else None,
     )
 
 

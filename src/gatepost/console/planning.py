@@ -6,19 +6,16 @@ a plan does not name is touched. References are by name. A new Bridge gets its s
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Literal, TypeVar
 
 import msgspec
 
 from gatepost import errors
-from gatepost.app import operate
-from gatepost.cli import context
-from gatepost.ingest import credentials
 from gatepost.model import address as addresses
 from gatepost.model import directory as directories
 from gatepost.net import bounce_domain as bounce_domains
-from gatepost.store import port
+from gatepost.store import credentials
 
 DEFAULT = "default"
 _URL = re.compile(r"https://([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
@@ -112,9 +109,18 @@ class Done(msgspec.Struct, frozen=True):
     secrets: tuple[Secrets, ...]
 
 
-async def follow(plan: Plan, store: port.Store, operator: operate.Operator, pepper: bytes) -> Done:
+class Means(msgspec.Struct, frozen=True):
+    """How a plan is carried out: who writes the changes (and gives the Directory after them), for whom, with what key, when."""
+
+    change: Callable[[Sequence[directories.Change], str], Awaitable[directories.Directory]]
+    actor: str
+    pepper: bytes
+    now_ms: int
+
+
+async def follow(plan: Plan, known: directories.Directory, means: Means) -> Done:
     """Make it so. What refers to something new is written after it. Raises BadInput."""
-    maker = _Maker(pepper, context.now_ms())
+    maker = _Maker(means.pepper, means.now_ms)
     stages: list[tuple[str, Callable[[directories.Directory], list[directories.Change]]]] = [
         ("account", lambda known: [_account(one, known) for one in plan.account]),
         ("pool", lambda known: [_pool(one, known) for one in plan.pool]),
@@ -122,13 +128,12 @@ async def follow(plan: Plan, store: port.Store, operator: operate.Operator, pepp
         ("domain", lambda known: [_domain(one, known) for one in plan.domain]),
         ("bridge", lambda known: [maker.bridge(one, known) for one in plan.bridge]),
     ]
-    known = await store.directory()
     lines: list[str] = []
     for kind, wanted in stages:
         changes = [entry for entry in wanted(known) if entry not in entries(known, kind)]
         if changes:
             lines += [f"{kind} {name_of(entry)} {'changed' if entry.id else 'added'}" for entry in changes]
-            known = await operator.change_directory(changes, context.actor())
+            known = await means.change(changes, means.actor)
     return Done(tuple(lines), tuple(maker.secrets))
 
 

@@ -1,15 +1,13 @@
 """HTTP answers: JSON for what went well, RFC 9457 problems for what did not.
 
 Guarantees: every refusal has a status, a one-line detail and, where the input is to blame, a list of places
-(``messages[3].to[1]``); none repeats a credential or a body. Not here: which answer is right (``request``, ``http``).
+(``messages[3].to[1]``); none repeats a credential or a body. Not here: which answer is right.
 """
 
 import http
 from collections.abc import Sequence
 
 import msgspec
-
-from gatepost.ingest import refusal
 
 MAX_SHOWN = 100  # places named in one answer
 RETRY_S = 5
@@ -39,14 +37,6 @@ class Problem(Exception):
     def __init__(self, response: Response) -> None:
         self.response = response
         super().__init__(response.status)
-
-
-class Malformed(Exception):
-    """One message of a request cannot be read; the others are looked at before the request is answered."""
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        super().__init__(place.place)
 
 
 class _Body(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -81,19 +71,6 @@ def bad_input(places: Sequence[Place], status: int = 422) -> Problem:
     """Everything that is wrong with what was sent."""
     more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
     return problem(status, f"{places[0].place}: {places[0].problem}{more}", places)
-
-
-def refused(problems: Sequence[tuple[str, refusal.Refusal]]) -> Problem:
-    """What the messages of a request were refused for, each with the place of its message (empty: the only one).
-
-    A temporary reason outranks the others: nothing was wrong with the request. All about the sender's rights: 403.
-    """
-    for _, error in problems:
-        if error.code < http.HTTPStatus.INTERNAL_SERVER_ERROR:
-            return later(503, f"{error.place}: {error.problem}")
-    places = [Place(join(prefix, error.place), error.problem) for prefix, error in problems]
-    forbidden = all(error.enhanced == "5.7.1" for _, error in problems)
-    return bad_input(places, 403 if forbidden else 422)
 
 
 def join(prefix: str, place: str) -> str:

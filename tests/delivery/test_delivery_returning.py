@@ -125,7 +125,7 @@ LEAVING = directories.SenderDomain(2, 1, "shop.test", unsubscribe_url="https://n
 
 def leaving(*domains: directories.SenderDomain, signs: bool = True) -> returning.Paths:
     return returning.Paths(
-        domains, KEYS, marked=False, signs=lambda account, domain: signs and bool(account and domain)
+        domains, KEYS, marked=False, signer=lambda account, domain: domain if signs and account else ""
     )
 
 
@@ -187,7 +187,7 @@ def test_recipients_who_may_each_leave_do_not_share_a_transaction() -> None:
 def test_a_way_to_leave_is_added_only_where_the_header_says_nothing_of_it(
     header: bytes, *, may: bool
 ) -> None:
-    assert returning.may_add(header) is may
+    assert returning.may_add(b"\n" + header.lower(), b"list-unsubscribe") is may
 
 
 def test_what_the_message_has_itself_stays() -> None:
@@ -196,3 +196,47 @@ def test_what_the_message_has_itself_stays() -> None:
     assert path is not None
     assert compose.outgoing([due()], bodies.Body(plain), path).fields == path.leave
     assert compose.outgoing([due()], bodies.Body(own), path).fields == b""
+
+
+def fed_back(*domains: directories.SenderDomain, keys: tokens.Keys = KEYS) -> returning.Paths:
+    return returning.Paths(
+        domains,
+        keys,
+        marked=False,
+        signer=lambda account, domain: domain if account == 1 and domain == "shop.test" else "",
+        bridges={1: "news"},
+    )
+
+
+def test_what_we_sign_says_of_which_campaign_and_bridge_it_is() -> None:
+    path = fed_back().of(due(list="club", campaign="spring sale"), SOURCE)
+    assert path is not None
+    assert (path.sender, path.fields, path.until) == (b"news@shop.test", b"", 0)
+    assert path.feedback == b"Feedback-ID: spring-sale:club:news:shop.test\r\n"
+
+
+@pytest.mark.parametrize("keys", [KEYS, tokens.Keys(())], ids=["with token keys", "without"])
+@pytest.mark.parametrize(
+    "changes",
+    [{"account": 2}, {"sender_domain": "other.test"}, {"sender": b""}, {"bridge": 2}],
+    ids=["another account", "unsigned", "the null sender", "no Bridge"],
+)
+def test_other_mail_has_no_feedback_id(changes: dict[str, object], keys: tokens.Keys) -> None:
+    assert fed_back(keys=keys).of(due(campaign="c", **changes), SOURCE) is None
+
+
+def test_return_paths_and_ways_to_leave_stand_beside_it() -> None:
+    both = msgspec.structs.replace(PROVED, unsubscribe_url="https://news.shop.test/u/")
+    path = fed_back(both).of(due(list="club", campaign="c"), SOURCE)
+    assert path is not None
+    out = compose.outgoing([due()], bodies.Body((b"A: b\r\n\r\nx\r\n",)), path)
+    assert out.fields == path.fields + path.leave + b"Feedback-ID: c:club:news:shop.test\r\n"
+    own = bodies.Body((b"feedback-ID: 1:2:3:other\r\n\r\nx\r\n",))
+    assert compose.outgoing([due()], own, path).fields == path.fields + path.leave
+
+
+def test_a_signature_that_says_there_is_no_feedback_id_stays_true() -> None:
+    path = fed_back().of(due(campaign="c"), SOURCE)
+    assert path is not None
+    signed = b"DKIM-Signature: v=1; h=From:Feedback-\r\n\tID; b=x\r\n\r\nx\r\n"
+    assert compose.outgoing([due()], bodies.Body((signed,)), path).fields == b""

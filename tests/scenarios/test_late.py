@@ -325,8 +325,9 @@ async def test_a_recipient_leaves_a_list_and_gets_other_mail_on(tmp_path: Path, 
         )
         assert found is not None
         assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in body
+        assert re.search(rb"\r\nFeedback-ID: news-[0-9a-f]{8}:news:shop:shop\.test\r\n", body)
         signed = body[body.index(b"h=") : body.index(b"bh=")].replace(b"\r\n\t", b"").lower()
-        for name in (b"list-unsubscribe", b"list-unsubscribe-post", b"x-gatepost-token"):
+        for name in (b"list-unsubscribe", b"list-unsubscribe-post", b"x-gatepost-token", b"feedback-id"):
             assert signed.split(b";")[0].replace(b" ", b"").split(b":").count(name) == 2
         if way == "web":
             assert await asyncio.to_thread(_ask, "GET", found[1].decode()) == 200

@@ -52,7 +52,7 @@ async def test_due_rows_say_all_that_an_attempt_needs(store: port.Store) -> None
     submission = values.Maker().submission("Ann@rcpt.test")
     await values.accept(store, submission)
     [due] = await store.due(1, values.NOW, 10)
-    assert due.sender_domain == "shop.test"
+    assert (due.sender_domain, due.campaign) == ("shop.test", "spring")
     assert (due.recipient, due.key, due.domain) == (b"Ann@rcpt.test", "ann@rcpt.test", "rcpt.test")
     assert (due.sender, due.size, due.list) == (b"news@shop.test", len(submission.body), "news")
     assert await store.due(1, values.NOW - 1, 10) == []

@@ -89,7 +89,11 @@ class Worker:
         keys = signing.keys(found)
         self.token_keys = keys
         self.paths = returning.Paths(
-            found.sender_domains, keys, marked=bool(self.settings.inbound.address), signs=self.signs
+            found.sender_domains,
+            keys,
+            marked=bool(self.settings.inbound.address),
+            signer=self.signer,
+            bridges={one.id: one.name for one in found.bridges} if self.ring.held else {},
         )
         self.ours = inbound.known(self.settings.inbound, self.settings.hostname, found, keys)
         self.noting = frozenset(one.id for one in found.bridges if one.note_complaints)
@@ -148,9 +152,10 @@ class Worker:
         """The keys that sign."""
         return self.ring
 
-    def signs(self, account: int, domain: str) -> bool:
-        """Whether we sign an account's mail from a domain now."""
-        return bool(self.ring.of(account, domain))
+    def signer(self, account: int, domain: str) -> str:
+        """The domain whose keys sign an account's mail from a domain now, or empty."""
+        held = self.ring.of(account, domain)
+        return held[0].domain if held else ""
 
     def paths_get(self) -> returning.Paths:
         """The return paths and header tokens, by the Directory as it is now."""

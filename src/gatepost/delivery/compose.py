@@ -56,7 +56,9 @@ def outgoing(jobs: Sequence[messages.Due], body: bodies.Body, path: returning.Pa
 
 
 def _fields(path: returning.Path, body: bodies.Body) -> bytes:
-    return path.fields + path.leave if path.leave and returning.may_add(body.header) else path.fields
+    if not path.leave and not path.feedback:
+        return path.fields
+    return path.fields + returning.optional(path, body.header)
 
 
 def transaction(

@@ -400,4 +400,5 @@ def _due(message: messages.Message, one: messages.NewDelivery) -> messages.Due:
         utf8=message.utf8,
         provider=one.provider,
         sender_domain=message.sender_domain,
+        campaign=message.campaign,
     )

@@ -132,3 +132,4 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     utf8: bool = False
     provider: str = ""
     sender_domain: str = ""
+    campaign: str = ""

@@ -24,7 +24,7 @@ SELECT bridge FROM turn WHERE bridge IS NOT NULL AND EXISTS (
 -- due: the first rows of one Bridge that are due.
 SELECT d.id, d.message, d.lane, m.account, d.bridge, d.source, d.priority, d.next_at, m.expires_at, d.attempts,
   m.sender, d.recipient, coalesce(d.key, d.recipient), d.domain, m.list, m.size, m.parts, m.eight_bit, m.utf8,
-  m.sender_domain
+  m.sender_domain, m.campaign
 FROM delivery d JOIN message m ON m.id = d.message
 WHERE d.status = 0 AND d.lane = ? AND d.priority = ? AND d.bridge = ? AND d.next_at <= ?
 ORDER BY d.next_at LIMIT ?;

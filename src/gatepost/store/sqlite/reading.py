@@ -53,7 +53,7 @@ class Reader:
 
     def _due(self, row: tuple[object, ...]) -> messages.Due:
         (ident, message, lane, account, bridge, source, priority, next_at, expires, attempts, *rest) = row
-        sender, recipient, key, domain, listed, size, parts, eight_bit, utf8, sender_domain = rest
+        sender, recipient, key, domain, listed, size, parts, eight_bit, utf8, sender_domain, campaign = rest
         return messages.Due(
             id=rows.integer(ident),
             message=rows.integer(message),
@@ -75,6 +75,7 @@ class Reader:
             eight_bit=bool(eight_bit),
             utf8=bool(utf8),
             sender_domain=self._texts.of(sender_domain),
+            campaign=self._texts.of(campaign),
         )
 
     def bodies(self, wanted: Sequence[int]) -> dict[int, tuple[bytes, ...]]:

@@ -16,6 +16,7 @@ import msgspec
 
 from gatepost import errors, toml
 from gatepost.classify import settings as classify_settings
+from gatepost.console import settings as console_settings
 from gatepost.delivery import settings as delivery_settings
 from gatepost.ingest import settings as ingest_settings
 from gatepost.net import questions, resolver
@@ -33,7 +34,7 @@ _HOSTNAME = re.compile(
 _MAX_HOSTNAME = 255
 _LONGEST_SOCKET = "/worker-63.sock"  # of those in the data directory
 _MAX_SOCKET_PATH = 107  # Linux: bytes of a Unix socket's path
-_RESTART = ("data_dir", "node", "hostname", "workers", "listener", "inbound", "http", "dns")
+_RESTART = ("data_dir", "node", "hostname", "workers", "listener", "inbound", "http", "console", "dns")
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     listener: tuple[ingest_settings.ListenerSettings, ...] = ()
     inbound: ingest_settings.InboundSettings = ingest_settings.InboundSettings()
     http: ingest_settings.HttpSettings = ingest_settings.HttpSettings()
+    console: console_settings.ConsoleSettings = console_settings.ConsoleSettings()
     tls: ingest_settings.TlsSettings = ingest_settings.TlsSettings()
     dns: DnsSettings = DnsSettings()
     route: tuple[delivery_settings.Route, ...] = ()
@@ -192,8 +194,11 @@ def problems(found: Settings) -> Iterator[errors.BadInput]:
     for index, listener in enumerate(found.listener):
         yield from ingest_settings.listener_problems(listener, f"listener[{index}]", found.tls)
     yield from ingest_settings.inbound_problems(found.inbound)
-    yield from ingest_settings.shared_addresses(found.listener, found.http, found.inbound)
+    yield from ingest_settings.shared_addresses(
+        found.listener, found.http, found.inbound, found.console.address
+    )
     yield from ingest_settings.http_problems(found.http, found.tls)
+    yield from _console_problems(found)
     yield from ingest_settings.tls_problems(found.tls)
     yield from _dns_problems(found.dns)
     yield from delivery_settings.route_problems(found.route)
@@ -205,6 +210,19 @@ def problems(found: Settings) -> Iterator[errors.BadInput]:
     yield from policy_settings.problems(found.policy)
     if found.log.level not in {"debug", "info", "warning", "error"}:
         yield errors.BadInput("log.level", f"{found.log.level!r} is not debug, info, warning or error")
+
+
+def _console_problems(found: Settings) -> Iterator[errors.BadInput]:
+    console = found.console
+    as_http = ingest_settings.HttpSettings(console.address, console.tls, console.behind_proxy)
+    yield from ingest_settings.http_problems(as_http, found.tls, "console")
+    for key, least, most in (
+        ("per_min", 1, 1_000_000),
+        ("max_streams", 0, 100_000),
+        ("max_body", 1024, 1 << 30),
+        ("body_timeout_s", 0.1, 3600),
+    ):
+        yield from errors.out_of_range(getattr(console, key), least, most, f"console.{key}")
 
 
 def _dns_problems(found: DnsSettings) -> Iterator[errors.BadInput]:

@@ -31,6 +31,10 @@ class StoreBusy(GatepostError):
     """A write had not begun when its time was over: it was taken back whole, and the store is well (faults.md P4)."""
 
 
+class Outdated(GatepostError):
+    """What a change was made for is not so any more: somebody else changed it meanwhile. Read again and decide anew."""
+
+
 def out_of_range(value: float, least: float, most: float, place: str) -> Iterator[BadInput]:
     """A problem unless the number lies in the range; NaN lies in none."""
     if not least <= value <= most:

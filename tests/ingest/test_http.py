@@ -399,3 +399,11 @@ async def test_bodies_over_the_budget_are_put_off(tmp_path: Path) -> None:
         assert (await other.answer()).status == 400
         assert (await web.ask(ONE)).status == 202
         writer.close()
+
+
+async def test_a_key_that_is_bound_to_networks_opens_nothing_from_elsewhere(web: Direct) -> None:
+    bound = msgspec.structs.replace(web.office.bridge(), networks=("192.0.2.0/24",))
+    await web.office.change(bound)
+    assert (await web.ask(ONE)).status == 403
+    await web.office.change(msgspec.structs.replace(bound, networks=("127.0.0.0/8",)))
+    assert (await web.ask(ONE)).status == 202

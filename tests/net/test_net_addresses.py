@@ -128,3 +128,10 @@ def test_every_disguise_of_an_ipv4_address_is_judged_as_the_address_itself(ip: i
     number = int(ip)
     for disguise in (0xFFFF << 32 | number, 0x64FF9B << 96 | number, 0x2002 << 112 | number << 80):
         assert (DEFAULT.refusal(str(ipaddress.IPv6Address(disguise))) is None) is plain
+
+
+def test_an_address_lies_in_a_network_however_it_is_written() -> None:
+    assert addresses.within("192.0.2.7", ("198.51.100.0/24", "192.0.2.0/24"))
+    assert addresses.within("::ffff:192.0.2.7", ("192.0.2.0/24",))
+    assert not addresses.within("192.0.3.7", ("192.0.2.0/24",))
+    assert not addresses.within("nowhere", ("0.0.0.0/0",))

@@ -518,3 +518,29 @@ async def test_everything_is_there_after_opening_again(tmp_path: Path) -> None:
     assert await again.bodies([accepted.message])
     assert await again.last_seq() == 2
     await again.close()
+
+
+async def test_a_change_for_another_version_is_outdated_and_writes_nothing(store: port.Store) -> None:
+    before = await store.change_directory([directories.Account(0, "one")], "test")
+    await store.change_directory([directories.Account(0, "two")], "test", version=before.version)
+    with pytest.raises(errors.Outdated):
+        await store.change_directory([directories.Account(0, "three")], "test", version=before.version)
+    assert [one.name for one in (await store.directory()).accounts] == ["one", "two"]
+
+
+async def test_what_was_done_once_is_known_by_its_key(store: port.Store) -> None:
+    once = port.Once(-3, "key", b"digest")
+    assert await store.done_once(-3, "key") is None
+    await store.change_directory([directories.Account(0, "one")], "test", once=once)
+    assert await store.done_once(-3, "key") == b"digest"
+    assert await store.done_once(3, "key") is None
+
+
+async def test_the_audit_log_is_read_from_the_newest_on(store: port.Store) -> None:
+    for name in ("one", "two"):
+        await store.change_directory([directories.Account(0, name)], f"{name} from 192.0.2.1")
+    two, one = await store.audit((), 0, 10)
+    assert (two.actor, one.actor) == ("two from 192.0.2.1", "one from 192.0.2.1")
+    assert await store.audit((), two.id, 10) == [one]
+    assert await store.audit((filters.Condition("actor", "one"),), 0, 10) == [one]
+    assert await store.audit((filters.Condition("actor", "on"),), 0, 10) == []

@@ -1,4 +1,4 @@
-"""The console process: what must never slow a delivery. In this version: checkpoints, sweeps and the watchdog.
+"""The console process: what must never slow a delivery: the API, checkpoints, sweeps and the watchdog.
 
 Guarantees: ends when the parent does; an error of the store ends it, and the parent starts it again.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from gatepost import clock as clocks
 from gatepost import config
 from gatepost import log as logs
-from gatepost.app import compose, inbound, link
+from gatepost.app import compose, inbound, link, serving
 from gatepost.net import bounce_domain
 from gatepost.store import port
 from gatepost.upkeep import checkpoint, proving, watchdog
@@ -34,12 +34,31 @@ async def run(line: link.Link, orders: link.Orders) -> int:
                 tasks.create_task(_beat(line, store)),
                 tasks.create_task(_obey(line, stop)),
             ]
-            await stop.wait()
+            await _serve(store, orders.settings, tasks, running, stop)
             for task in running:
                 task.cancel()
     finally:
         await store.close()
     return 0
+
+
+async def _serve(
+    store: port.Store,
+    settings: config.Settings,
+    tasks: asyncio.TaskGroup,
+    running: list[asyncio.Task[None]],
+    stop: asyncio.Event,
+) -> None:
+    """Answer the API, where there is an address for it, until the stop."""
+    if not settings.console.address:
+        await stop.wait()
+        return
+    api = serving.Serving(store, settings, tasks)
+    answering = tasks.create_task(api.run())
+    running.append(tasks.create_task(api.follow()))
+    await stop.wait()
+    api.stop()
+    await answering
 
 
 async def _prove(store: port.Store, settings: config.Settings, log: logs.Logger) -> None:

@@ -38,6 +38,8 @@ def problems(settings: config.Settings) -> Iterator[errors.BadInput]:
         yield from _address_problems(settings.inbound.address, "inbound.address")
     if settings.http.address:
         yield from _address_problems(settings.http.address, "http.address")
+    if settings.console.address:
+        yield from _address_problems(settings.console.address, "console.address")
     yield from _told(lambda: compose.build_resolver(settings, clocks.SystemClock()))
 
 

@@ -68,8 +68,8 @@ async def follow(plan: "planning.Plan", settings: "config_values.Settings") -> "
     from gatepost.console import planning
 
     async with context.operated(settings) as (store, operator):
-        pepper = compose.pepper(settings)
-        means = planning.Means(operator.change_directory, context.actor(), pepper, context.now_ms())
+        maker = planning.Maker(compose.pepper(settings), context.now_ms())
+        means = planning.Means(operator.change_directory, context.actor(), maker)
         return await planning.follow(plan, await store.directory(), means)
 
 

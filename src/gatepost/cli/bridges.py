@@ -8,23 +8,9 @@ import msgspec
 
 from gatepost.cli import applying, context, show
 from gatepost.model import directory as directories
+from gatepost.store import directory_shapes
 
 Names = Annotated[tuple[str, ...], cyclopts.Parameter(consume_multiple=True, negative="")]
-
-
-class BridgeShape(msgspec.Struct, frozen=True):
-    """A Bridge as scripts see it: all but its secrets."""
-
-    name: str
-    account: str
-    pool: str
-    kind: str
-    on_suppressed: str
-    sender_domains: tuple[str, ...]
-    lifetime_s: int
-    complaints: str
-    created_at: str | None
-    revoked_at: str | None
 
 
 def add_(  # noqa: PLR0913 - one parameter per option of the command
@@ -38,6 +24,7 @@ def add_(  # noqa: PLR0913 - one parameter per option of the command
     sender_domain: Names = (),
     lifetime_s: int = 0,
     complaints: Literal["suppress", "note"] = "suppress",
+    network: Names = (),
     json: context.Json = False,
     config: context.Config = context.DEFAULT,
 ) -> int:
@@ -61,12 +48,22 @@ def add_(  # noqa: PLR0913 - one parameter per option of the command
         Of its messages; the policy's without it.
     complaints
         What a complaint about its mail does: suppress the recipient for the account, or be noted alone.
+    network
+        Where its API key may be used from, like 192.0.2.0/24; anywhere without it.
     """
     from gatepost import errors
     from gatepost.console import planning
 
     wanted = planning.BridgePlan(
-        name, account, pool, kind, on_suppressed, sender_domain, lifetime_s, complaints=complaints
+        name,
+        account,
+        pool,
+        kind,
+        on_suppressed,
+        sender_domain,
+        lifetime_s,
+        complaints=complaints,
+        networks=network,
     )
 
     async def work() -> int:
@@ -82,7 +79,7 @@ def add_(  # noqa: PLR0913 - one parameter per option of the command
 
 def list_(*, json: context.Json = False, config: context.Config = context.DEFAULT) -> int:
     """List the Bridges, also revoked ones."""
-    found = [_shape(one, known) for known in [_directory(config)] for one in known.bridges]
+    found = [directory_shapes.bridge(one, known) for known in [_directory(config)] for one in known.bridges]
     if json:
         for one in found:
             show.json_line(one)
@@ -105,7 +102,7 @@ def show_(name: str, /, *, json: context.Json = False, config: context.Config = 
     from gatepost.console import planning
 
     known = _directory(config)
-    show.record(_shape(planning.bridge_of(name, known), known), json=json)
+    show.record(directory_shapes.bridge(planning.bridge_of(name, known), known), json=json)
     return 0
 
 
@@ -151,11 +148,7 @@ async def _rotate(name: str, what: str, config: Path, *, json: bool) -> int:
         bridge = planning.bridge_of(name, await store.directory())
         password = credentials.new_secret() if what != "key" else ""
         key = credentials.new_key() if what != "password" else ""
-        new = msgspec.structs.replace(
-            bridge,
-            password_mac=credentials.mac(pepper, password) if password else bridge.password_mac,
-            key_mac=credentials.mac(pepper, key) if key else bridge.key_mac,
-        )
+        new = planning.with_secrets(bridge, pepper, password, key)
         await operator.change_directory([new], context.actor())
     secrets = planning.Secrets(bridge.name, password, key)
     if json:
@@ -179,20 +172,3 @@ async def _revoke(name: str, config: Path) -> int:
 
 def _directory(config: Path) -> directories.Directory:
     return context.run(context.directory(config))
-
-
-def _shape(one: directories.Bridge, known: directories.Directory) -> BridgeShape:
-    accounts = {account.id: account.name for account in known.accounts}
-    pools = {pool.id: pool.name for pool in known.pools}
-    return BridgeShape(
-        name=one.name,
-        account=accounts.get(one.account, ""),
-        pool=pools.get(one.pool, ""),
-        kind=one.kind.name.lower(),
-        on_suppressed=one.on_suppressed.name.lower(),
-        sender_domains=one.sender_domains,
-        lifetime_s=one.lifetime_s,
-        complaints="note" if one.note_complaints else "suppress",
-        created_at=show.time_or_none(one.created_at),
-        revoked_at=show.time_or_none(one.revoked_at),
-    )

@@ -31,6 +31,7 @@ _COMMANDS = (
     ("trace", "tracing:trace", "The whole life of a message, or of what went to an address."),
     ("why", "tracing:why", "What a delivery waits for."),
     ("route", "routing:route", "Which Source, lane, hosts, TLS and limits a recipient would get."),
+    ("audit", "auditing:audit", "Who changed what, the newest first."),
     ("apply", "applying:apply", "Make accounts, Bridges, Pools, Sources and domains what a file says."),
 )
 _GROUPS = (
@@ -74,6 +75,16 @@ _GROUPS = (
             ("show", "Show one Bridge."),
             ("rotate", "Give a Bridge new secrets."),
             ("revoke", "End a Bridge."),
+        ),
+    ),
+    (
+        "key",
+        "keys",
+        "Keys to the console's API.",
+        (
+            ("add", "Make a key and show it once."),
+            ("list", "List the keys."),
+            ("revoke", "End a key."),
         ),
     ),
     (

@@ -16,6 +16,7 @@ from gatepost import errors
 from gatepost.cli import applying, context, show
 
 if TYPE_CHECKING:
+    from gatepost import config as config_values
     from gatepost.console import planning
 
 Answer = Literal["accept", "refuse"]
@@ -88,13 +89,14 @@ def init(  # noqa: PLR0913 - one parameter per option of the command
 
 
 class Made(msgspec.Struct, frozen=True):
-    """What is shown once. The secrets are empty where the store already had that Bridge."""
+    """What is shown once. The secrets are empty where the store already had that Bridge, or a key to the API."""
 
     config: str
     bridge: str
     username: str
     password: str
     api_key: str
+    admin_key: str
 
 
 async def _make(target: Path, given: Wishes) -> Made:
@@ -111,13 +113,25 @@ async def _make(target: Path, given: Wishes) -> Made:
         settings = context.load(target)
         compose.make_data_dir(Path(settings.data_dir))
         done = await applying.follow(plan, settings)
+        admin = await _make_admin(settings)
     except BaseException:
         target.unlink()  # noqa: ASYNC240 - so that init can be run again
         raise
     if not done.secrets:
-        return Made(str(target), given.bridge, given.bridge, "", "")
+        return Made(str(target), given.bridge, given.bridge, "", "", admin)
     secrets = done.secrets[0]
-    return Made(str(target), given.bridge, given.bridge, secrets.password, secrets.key)
+    return Made(str(target), given.bridge, given.bridge, secrets.password, secrets.key, admin)
+
+
+async def _make_admin(settings: "config_values.Settings") -> str:
+    """The first key to the API; empty where the store has keys already."""
+    from gatepost.cli import keys
+    from gatepost.console import keys as api_keys
+
+    async with context.opened(settings) as store:
+        if (await store.directory()).api_keys:
+            return ""
+    return (await keys.make(api_keys.NewKey("admin", "admin"), settings)).api_key
 
 
 def _plan(given: Wishes) -> "planning.Plan":
@@ -160,11 +174,13 @@ def _tell(target: Path, given: Wishes, made: Made, *, json: bool) -> None:
         show.line("no sender domain yet: `gatepost domain add example.com`")
     if not made.password:
         show.line(f"Bridge {made.bridge!r} was there already and keeps its secrets: `gatepost bridge rotate`")
-        return
-    show.line(f"Bridge {made.bridge!r}; its secrets are shown only now:")
-    show.line(f"  SMTP user      {made.username}")
-    show.line(f"  SMTP password  {made.password}")
-    show.line(f"  API key        {made.api_key}")
+    else:
+        show.line(f"Bridge {made.bridge!r}; its secrets are shown only now:")
+        show.line(f"  SMTP user      {made.username}")
+        show.line(f"  SMTP password  {made.password}")
+        show.line(f"  API key        {made.api_key}")
+    if made.admin_key:
+        show.line(f"the console's API, as admin: {made.admin_key}")
     where = "" if target == context.DEFAULT else f" -c {target}"
     show.line(f"next: gatepost serve{where}")
 

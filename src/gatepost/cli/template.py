@@ -47,6 +47,11 @@ tls = "starttls"
 [http]
 address = "127.0.0.1:8025"
 
+# The console: the API with its description (docs/api.md) at /docs. As with [http], a loopback address unless tls = true or
+# behind_proxy = true.
+[console]
+address = "127.0.0.1:8026"
+
 # A self-signed certificate, made by `gatepost init`; put your own here.
 [tls]
 cert = "tls/cert.pem"

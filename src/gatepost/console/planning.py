@@ -14,6 +14,7 @@ import msgspec
 from gatepost import errors
 from gatepost.model import address as addresses
 from gatepost.model import directory as directories
+from gatepost.net import addresses as net_addresses
 from gatepost.net import bounce_domain as bounce_domains
 from gatepost.store import credentials
 
@@ -57,7 +58,7 @@ class SourcePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class BridgePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[[bridge]]``. revoked: true ends it; its secrets open nothing any more. complaints: note: those about
-    its mail are told, and suppress nobody.
+    its mail are told, and suppress nobody. networks: where its API key may be used from; empty: anywhere.
     """
 
     name: str
@@ -69,6 +70,7 @@ class BridgePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lifetime_s: int = 0
     revoked: bool = False
     complaints: Literal["suppress", "note"] = "suppress"
+    networks: tuple[str, ...] = ()
 
 
 class DomainPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,17 +112,16 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Means(msgspec.Struct, frozen=True):
-    """How a plan is carried out: who writes the changes (and gives the Directory after them), for whom, with what key, when."""
+    """How a plan is carried out: who writes the changes (and gives the Directory after them), for whom, who makes Bridges."""
 
     change: Callable[[Sequence[directories.Change], str], Awaitable[directories.Directory]]
     actor: str
-    pepper: bytes
-    now_ms: int
+    maker: "Maker"
 
 
 async def follow(plan: Plan, known: directories.Directory, means: Means) -> Done:
     """Make it so. What refers to something new is written after it. Raises BadInput."""
-    maker = _Maker(means.pepper, means.now_ms)
+    maker = means.maker
     stages: list[tuple[str, Callable[[directories.Directory], list[directories.Change]]]] = [
         ("account", lambda known: [_account(one, known) for one in plan.account]),
         ("pool", lambda known: [_pool(one, known) for one in plan.pool]),
@@ -171,13 +172,19 @@ def bridge_of(name: str, known: directories.Directory) -> directories.Bridge:
     return found[0]
 
 
-class _Maker:
-    """Makes Bridges, and remembers the secrets of new ones."""
+def fresh(_: str) -> str:
+    """A random secret, whatever it is for."""
+    return credentials.new_secret()
 
-    def __init__(self, pepper: bytes, now_ms: int) -> None:
+
+class Maker:
+    """Makes Bridges, and remembers the secrets of new ones. draw: a secret, for ``password`` or ``key``."""
+
+    def __init__(self, pepper: bytes, now_ms: int, draw: Callable[[str], str] = fresh) -> None:
         self.secrets: list[Secrets] = []
         self._pepper = pepper
         self._now = now_ms
+        self._draw = draw
 
     def bridge(self, wanted: BridgePlan, known: directories.Directory) -> directories.Bridge:
         """The entry: as it is but for what is wanted otherwise, or new."""
@@ -194,11 +201,12 @@ class _Maker:
             sender_domains=tuple(_domain_key(name) for name in wanted.sender_domains),
             lifetime_s=wanted.lifetime_s,
             note_complaints=wanted.complaints == "note",
+            networks=networks_of(wanted.networks, f"bridge {wanted.name}.networks"),
             revoked_at=(old.revoked_at or self._now) if wanted.revoked else 0,
         )
 
     def _new(self, name: str) -> directories.Bridge:
-        secrets = Secrets(name, credentials.new_secret(), credentials.new_key())
+        secrets = Secrets(name, self._draw("password"), credentials.KEY_PREFIX + self._draw("key"))
         self.secrets.append(secrets)
         return directories.Bridge(
             id=0,
@@ -209,6 +217,17 @@ class _Maker:
             key_mac=credentials.mac(self._pepper, secrets.key),
             created_at=self._now,
         )
+
+
+def with_secrets(
+    bridge: directories.Bridge, pepper: bytes, password: str | None, key: str | None
+) -> directories.Bridge:
+    """A Bridge with other secrets; None: the old one stays."""
+    return msgspec.structs.replace(
+        bridge,
+        password_mac=credentials.mac(pepper, password) if password else bridge.password_mac,
+        key_mac=credentials.mac(pepper, key) if key else bridge.key_mac,
+    )
 
 
 def _account(wanted: AccountPlan, known: directories.Directory) -> directories.Account:
@@ -318,6 +337,11 @@ def _check_source(wanted: SourcePlan) -> None:
         raise errors.BadInput(f"{place}.weight", f"{wanted.weight} is below 0")
     if wanted.host and not 1 <= wanted.port <= _MAX_PORT:
         raise errors.BadInput(f"{place}.port", f"{wanted.port} is not a port")
+
+
+def networks_of(given: Sequence[str], place: str) -> tuple[str, ...]:
+    """Networks in their normal form. Raises BadInput."""
+    return tuple(str(one) for one in net_addresses.networks(given, place))
 
 
 def _domain_key(name: str) -> str:

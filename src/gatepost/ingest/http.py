@@ -17,7 +17,7 @@ from gatepost.ingest import accept, failures, leaving, request
 from gatepost.ingest import book as books
 from gatepost.ingest import settings as ingest_settings
 from gatepost.ingest import shortage as shortages
-from gatepost.net import problem
+from gatepost.net import addresses, problem
 
 Event = MutableMapping[str, object]
 Scope = MutableMapping[str, object]
@@ -144,6 +144,9 @@ class App:
         if scheme.lower() == b"bearer" and key:
             sending = self._p.shelf.book().by_key(key.strip(), self._p.pepper)
             if sending is not None:
+                networks = sending.bridge.networks
+                if networks and not addresses.within(head.ip, networks):
+                    raise problem.problem(403, "this key may not be used from this address")
                 return sending
             self._p.failures.add_key(head.ip)
             self._log.warning("a wrong API key", ip=head.ip)

@@ -9,7 +9,6 @@ long: messages are decoded and built in slices. Fails with a Problem. Not here: 
 import asyncio
 import hashlib
 import http
-import re
 from collections.abc import Sequence
 
 import msgspec
@@ -25,10 +24,7 @@ from gatepost.net import problem
 from gatepost.policy import admit
 
 SLICE = 10  # messages decoded and built before the loop may do something else
-MAX_KEY = 255
 
-_AT = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
-_KEY = re.compile(r"[!-~]{1,255}")
 _TOP = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _ONE = msgspec.json.Decoder(compose.Described)
@@ -96,15 +92,15 @@ class Sender:
         try:
             top = _TOP.decode(body)
         except msgspec.ValidationError as error:
-            raise problem.bad_input([_place(error, "")]) from None
+            raise problem.bad_input([problem.unreadable(error, "")]) from None
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise problem.bad_input([problem.Place("body", _malformed(error))], 400) from None
+            raise problem.bad_input([problem.unreadable(error, "")], 400) from None
         if "messages" not in top:
             return [body], True
         try:
             found = [bytes(raw) for raw in _LIST.decode(top["messages"])]
         except msgspec.ValidationError as error:
-            raise problem.bad_input([_place(error, "messages")]) from None
+            raise problem.bad_input([problem.unreadable(error, "messages")]) from None
         for name in top:
             if name != "messages":
                 raise problem.bad_input([problem.Place(_shown(name), "is not known beside messages")])
@@ -162,9 +158,7 @@ class Sender:
 async def _idempotency(body: bytes, key: str | None) -> messages.Idempotency | None:
     if key is None:
         return None
-    if not _KEY.fullmatch(key):
-        place = problem.Place("Idempotency-Key", f"is not 1 to {MAX_KEY} visible ASCII characters")
-        raise problem.bad_input([place])
+    key = problem.idempotency_key(key)
     if len(body) > _IN_THREAD:
         return messages.Idempotency(key, await asyncio.to_thread(_digest, body))
     return messages.Idempotency(key, _digest(body))
@@ -178,27 +172,9 @@ def _decode(raw: bytes, prefix: str) -> compose.Described:
     try:
         return _ONE.decode(raw)
     except msgspec.ValidationError as error:
-        raise _Malformed(_place(error, prefix)) from None
+        raise _Malformed(problem.unreadable(error, prefix)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise _Malformed(problem.Place(problem.join(prefix, ""), _malformed(error))) from None
-
-
-def _place(error: msgspec.ValidationError, prefix: str) -> problem.Place:
-    """``Expected `str`, got `int` - at `$.to[1]``` as a place and what is wrong there."""
-    found = _AT.fullmatch(str(error))
-    if found is None:
-        return problem.Place(problem.join(prefix, ""), str(error))
-    return problem.Place(problem.join(prefix, found[2]), found[1])
-
-
-def _malformed(error: Exception) -> str:
-    match error:
-        case UnicodeDecodeError():
-            return "is not UTF-8"
-        case RecursionError():
-            return "is nested too deeply"
-        case _:
-            return f"is not JSON: {error}"
+        raise _Malformed(problem.unreadable(error, prefix)) from None
 
 
 def _shown(name: str) -> str:

@@ -227,12 +227,16 @@ def inbound_problems(inbound: InboundSettings) -> Iterator[errors.BadInput]:
 
 
 def shared_addresses(
-    listeners: tuple[ListenerSettings, ...], http: HttpSettings, inbound: InboundSettings
+    listeners: tuple[ListenerSettings, ...], http: HttpSettings, inbound: InboundSettings, console: str = ""
 ) -> Iterator[errors.BadInput]:
     """Addresses that are given twice: the system would hand each connection to either of the two."""
     owners: dict[str, str] = {}
     given = [(f"listener[{index}].address", one.address) for index, one in enumerate(listeners)]
-    given += [("inbound.address", inbound.address), ("http.address", http.address)]
+    given += [
+        ("inbound.address", inbound.address),
+        ("http.address", http.address),
+        ("console.address", console),
+    ]
     for place, address in given:
         if not address or address.endswith(":0"):
             continue
@@ -241,16 +245,16 @@ def shared_addresses(
         owners.setdefault(address, place)
 
 
-def http_problems(http: HttpSettings, tls: TlsSettings) -> Iterator[errors.BadInput]:
-    """Everything that is wrong with ``[http]``."""
+def http_problems(http: HttpSettings, tls: TlsSettings, section: str = "http") -> Iterator[errors.BadInput]:
+    """Everything that is wrong with ``[http]``, or with another section that says the same."""
     if not http.address:
         return
-    yield from wrong_host_port(http.address, "http.address")
+    yield from wrong_host_port(http.address, f"{section}.address")
     if http.tls and not tls.cert:
-        yield errors.BadInput("http.tls", "needs [tls] cert and key")
+        yield errors.BadInput(f"{section}.tls", "needs [tls] cert and key")
     if not (http.tls or http.behind_proxy) and _is_open_to_others(http.address):
         yield errors.BadInput(
-            "http.address", "API keys would cross the network in clear: set tls or behind_proxy"
+            f"{section}.address", "API keys would cross the network in clear: set tls or behind_proxy"
         )
 
 

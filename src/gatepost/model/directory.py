@@ -35,6 +35,7 @@ class Bridge(msgspec.Struct, frozen=True, gc=False, tag="bridge"):
 
     sender_domains: what it may use in MAIL FROM and From; empty: all of its account's. lifetime_s: of its messages, or
     0 for the policy's. revoked_at: ms, or 0. note_complaints: complaints about its mail suppress nobody.
+    networks: where its API key may be used from; empty: anywhere.
     """
 
     id: int
@@ -50,6 +51,7 @@ class Bridge(msgspec.Struct, frozen=True, gc=False, tag="bridge"):
     created_at: int = 0
     revoked_at: int = 0
     note_complaints: bool = False
+    networks: tuple[str, ...] = ()
 
 
 class Pool(msgspec.Struct, frozen=True, gc=False, tag="pool"):
@@ -189,6 +191,34 @@ class TokenKey(msgspec.Struct, frozen=True, gc=False, tag="token_key"):
     since: int
 
 
+class Role(enum.IntEnum):
+    """What an API key may do; each may what those before it may."""
+
+    READ = 0
+    OPERATOR = 1
+    ADMIN = 2
+
+    @property
+    def word(self) -> str:
+        """As written outside the code."""
+        return self.name.lower()
+
+
+class ApiKey(msgspec.Struct, frozen=True, gc=False, tag="api_key"):
+    """A key to the console's API that belongs to no Bridge. ``key_mac``: HMAC-SHA-256 of it. The times in ms, or 0.
+
+    networks: where it may be used from; empty: anywhere.
+    """
+
+    id: int
+    name: str
+    role: Role
+    key_mac: bytes
+    networks: tuple[str, ...] = ()
+    created_at: int = 0
+    revoked_at: int = 0
+
+
 class Directory(msgspec.Struct, frozen=True, gc=False):
     """All of it at one version: a worker holds one and takes a new one when the version has risen."""
 
@@ -201,6 +231,7 @@ class Directory(msgspec.Struct, frozen=True, gc=False):
     nodes: tuple[Node, ...] = ()
     dkim_keys: tuple[DkimKey, ...] = ()
     token_keys: tuple[TokenKey, ...] = ()
+    api_keys: tuple[ApiKey, ...] = ()
 
 
-Change = Account | Bridge | Pool | Source | SenderDomain | Node | DkimKey | TokenKey
+Change = Account | Bridge | Pool | Source | SenderDomain | Node | DkimKey | TokenKey | ApiKey

@@ -183,3 +183,14 @@ def _by_route() -> Iterator[str]:
         with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((target, 9))
             yield str(probe.getsockname()[0]).partition("%")[0]
+
+
+def within(ip: str, networks: Sequence[str]) -> bool:
+    """Whether an address lies in one of these networks; IPv4 written as IPv6 counts as IPv4."""
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in ipaddress.ip_network(one) for one in networks)

@@ -1,7 +1,8 @@
 """The HTTP server: uvicorn on given sockets, inside a loop that is already running.
 
 Guarantees: it touches no signal and no logging set-up; a client that does not finish a request's header within
-``Waits.header_s`` is cut off, which uvicorn alone leaves open; a stop finishes the requests under way.
+``Waits.header_s`` is cut off, which uvicorn alone leaves open, and so is one that reads nothing of an answer for
+``Waits.write_s``; a stop finishes the requests under way.
 """
 
 import asyncio
@@ -25,10 +26,11 @@ MAX_HEADER_BYTES = 32 * 1024
 
 
 class Waits(msgspec.Struct, frozen=True):
-    """Seconds: for a request's header, and for requests under way when the server stops."""
+    """Seconds: for a request's header, for a client that reads nothing, and for requests under way when the server stops."""
 
     header_s: float = 20.0
     grace_s: int = 30
+    write_s: float = 60.0
 
 
 DEFAULT = Waits()
@@ -41,9 +43,10 @@ class _Config(uvicorn.Config):
 
 
 class _Protocol(h11_impl.H11Protocol):
-    """A connection with a deadline for every request's header."""
+    """A connection with a deadline for every request's header, and one for a client that does not read."""
 
     _header_timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -51,6 +54,7 @@ class _Protocol(h11_impl.H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch()
+        self._unwait()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -59,6 +63,20 @@ class _Protocol(h11_impl.H11Protocol):
             self._unwatch()
         elif self._header_timer is None:
             self._watch()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unwait()
+        self._write_timer = self.loop.call_later(_waits(self.config).write_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._unwait()
+        super().resume_writing()
+
+    def _unwait(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
     def _watch(self) -> None:
         self._header_timer = self.loop.call_later(_waits(self.config).header_s, self.transport.abort)

@@ -1,4 +1,4 @@
-"""Secrets of Bridges: how they are made, kept and compared.
+"""Secrets of Bridges and API keys: how they are made, kept and compared.
 
 Guarantees: a secret has 192 random bits and is kept only as HMAC-SHA-256 under the installation's pepper, so that a
 copy of the store gives nobody a password (faults.md P27). A check takes the same time for an unknown name, a wrong
@@ -6,6 +6,7 @@ secret and the right one (P26, C04): always one HMAC and one comparison in const
 people's passwords; these cannot be guessed. Not here: where the pepper is kept (``gatepost.app``).
 """
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -28,6 +29,11 @@ def new_key() -> str:
 def new_pepper() -> bytes:
     """The installation's own key, made once and kept outside the store."""
     return secrets.token_bytes(32)
+
+
+def derived_secret(pepper: bytes, about: bytes) -> str:
+    """The same secret for the same request, so that one that is repeated gets the same answer and nothing is kept in clear."""
+    return base64.urlsafe_b64encode(mac(pepper, b"secret of a request\0" + about)[:_RANDOM_BYTES]).decode()
 
 
 def mac(pepper: bytes, secret: str | bytes) -> bytes:

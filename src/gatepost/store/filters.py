@@ -130,6 +130,17 @@ EVENTS: Table = MappingProxyType(
     }
 )
 
+# What nobody writes, and no text from outside is read as: an own key's limit, by number.
+BRIDGE = "bridge's own"
+ALL_EVENTS: Table = MappingProxyType({**EVENTS, BRIDGE: Column("bridge = ?", _number)})
+
+AUDIT: Table = MappingProxyType(
+    {
+        "actor": Column("instr(actor || ' from ', ? || ' from ') = 1", str),
+        "what": Column("what = ?", str),
+    }
+)
+
 SUPPRESSIONS: Table = MappingProxyType(
     {
         "target": Column("target = ?", str),
@@ -145,6 +156,10 @@ SUPPRESSIONS: Table = MappingProxyType(
         "account": _entry("account", "account"),
         "bridge": _entry("bridge", "bridge"),
     }
+)
+
+ALL_SUPPRESSIONS: Table = MappingProxyType(
+    {**SUPPRESSIONS, BRIDGE: Column(f"scope = {suppressions.Scope.BRIDGE:d} AND owner = ?", _number)}
 )
 
 OPEN: Table = MappingProxyType(

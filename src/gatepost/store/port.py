@@ -80,6 +80,28 @@ class LedgerLine(msgspec.Struct, frozen=True):
         return self.accepted == self.delivered + self.bounced + self.rejected + self.cancelled + self.open
 
 
+class Once(msgspec.Struct, frozen=True):
+    """An ``Idempotency-Key`` of a change: whose it is (a Bridge's id; an API key's below zero), and what came with it."""
+
+    owner: int
+    key: str
+    digest: bytes
+
+
+class Audited(msgspec.Struct, frozen=True):
+    """One change: who made it (``actor``, with the address it came from, where there is one), and what was before and after.
+
+    at: ms. what: the kind of what was changed. before, after: JSON or a line, without secrets; empty: there was nothing.
+    """
+
+    id: int
+    at: int
+    actor: str
+    what: str
+    before: str
+    after: str
+
+
 class QueueLine(msgspec.Struct, frozen=True):
     """One queue (destination domain × Source) as listed: open rows by status, and its oldest and next times (ms)."""
 
@@ -192,16 +214,43 @@ class Store(Protocol):
         ...
 
     async def change_directory(
-        self, changes: Sequence[directories.Change], actor: str
+        self,
+        changes: Sequence[directories.Change],
+        actor: str,
+        *,
+        version: int | None = None,
+        once: Once | None = None,
     ) -> directories.Directory:
         """Write entries (id 0: new; the given id: replaced) all or none, raise the version, write ``changed`` events.
 
-        Raises BadInput for a name that is taken or a reference to nothing.
+        version: of the Directory that the change was made for; Outdated is raised where it is another one now. once: kept
+        with the change, for ``done_once``. Raises BadInput for a name that is taken or a reference to nothing.
         """
         ...
 
-    async def feed(self, after: int, limit: int, where: filters.Where = ()) -> list[events.Event]:
-        """Events with seq > after in order, without holes among what matches; empty at the end of the feed."""
+    async def done_once(self, owner: int, key: str) -> bytes | None:
+        """What came with this ``Idempotency-Key``, as its digest, where there was such a request; kept 24 h."""
+        ...
+
+    async def audit(self, where: filters.Where, before: int, limit: int) -> list[Audited]:
+        """Changes, the newest first, from before the id ``before`` (0: the newest)."""
+        ...
+
+    async def feed(
+        self, after: int, limit: int, where: filters.Where = (), until: int = 0
+    ) -> list[events.Event]:
+        """Events with seq > after in order, without holes among what matches; empty at the end of the feed.
+
+        until: the last seq that is looked at, which bounds the work where little matches; 0: the end of the feed.
+        """
+        ...
+
+    async def tail(self, after: int, limit: int) -> list[events.Event]:
+        """The same for all events, for who follows the end of the feed. Cheap: asked a hundred times a second."""
+        ...
+
+    async def first_seq(self) -> int:
+        """The oldest seq that is kept; behind the newest one where there is none."""
         ...
 
     async def last_seq(self) -> int:

@@ -83,7 +83,19 @@ SELECT value FROM meta WHERE key = 'directory';
 SELECT kind, body FROM directory ORDER BY kind, id;
 
 -- feed: where:
-SELECT * FROM event WHERE seq > ? AND {where} ORDER BY seq LIMIT ?;
+SELECT * FROM event WHERE seq > ? AND seq <= ? AND {where} ORDER BY seq LIMIT ?;
+
+-- tail
+SELECT * FROM event WHERE seq > ? ORDER BY seq LIMIT ?;
+
+-- first_seq
+SELECT seq FROM event ORDER BY seq LIMIT 1;
+
+-- audited: where:
+SELECT id, at, actor, what, before, after FROM audit WHERE id < ? AND {where} ORDER BY id DESC LIMIT ?;
+
+-- idempotent_answer
+SELECT digest, answer FROM idempotency WHERE bridge = ? AND key = ?;
 
 -- last_seq
 SELECT seq FROM sqlite_sequence WHERE name = 'event';

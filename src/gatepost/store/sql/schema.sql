@@ -257,7 +257,7 @@ CREATE TABLE slot (slot INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, worker INTE
 CREATE TABLE worker (number INTEGER PRIMARY KEY, leased INTEGER NOT NULL);  -- leased: counts up over all leases
 
 CREATE TABLE idempotency (
-  bridge INTEGER NOT NULL,
+  bridge INTEGER NOT NULL,  -- whose key: a Bridge, or below zero an API key
   key TEXT NOT NULL,
   digest BLOB NOT NULL,
   answer TEXT NOT NULL,
@@ -266,7 +266,7 @@ CREATE TABLE idempotency (
 ) WITHOUT ROWID;
 CREATE INDEX idempotency_at ON idempotency (at);
 
--- Accounts, Bridges, Pools, Sources, sender domains, their DKIM keys, Nodes: one row each, the value as JSON.
+-- Accounts, Bridges, Pools, Sources, sender domains, their DKIM keys, Nodes, API keys: one row each, the value as JSON.
 CREATE TABLE directory (
   kind TEXT NOT NULL,
   id INTEGER NOT NULL,
@@ -286,3 +286,5 @@ CREATE TABLE audit (
   before TEXT,
   after TEXT
 );
+CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;

@@ -159,9 +159,6 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 -- delete_suppression: by identity.
 DELETE FROM suppression WHERE hash = ? AND kind = ? AND target = ? AND scope = ? AND owner = ? AND list = ?;
 
--- idempotent_answer
-SELECT digest, answer FROM idempotency WHERE bridge = ? AND key = ?;
-
 -- keep_answer
 INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?);
 

@@ -13,6 +13,7 @@ import msgspec
 from gatepost import errors
 from gatepost.model import directory as directories
 from gatepost.model import event as events
+from gatepost.store import port
 from gatepost.store.sqlite import transaction as transactions
 
 _T = TypeVar("_T")
@@ -25,6 +26,7 @@ _KINDS: dict[str, type[directories.Change]] = {
     "node": directories.Node,
     "dkim_key": directories.DkimKey,
     "token_key": directories.TokenKey,
+    "api_key": directories.ApiKey,
 }
 _WORDS = {kind: word for word, kind in _KINDS.items()}
 _SECRETS = frozenset({"password", "password_mac", "key_mac", "private_key", "secret"})
@@ -45,13 +47,22 @@ def read(version: int, found: Iterable[tuple[str, str]]) -> directories.Director
         nodes=_of(by_kind["node"], directories.Node),
         dkim_keys=_of(by_kind["dkim_key"], directories.DkimKey),
         token_keys=_of(by_kind["token_key"], directories.TokenKey),
+        api_keys=_of(by_kind["api_key"], directories.ApiKey),
     )
 
 
 def change(
-    tx: transactions.Transaction, changes: Sequence[directories.Change], actor: str
+    tx: transactions.Transaction,
+    changes: Sequence[directories.Change],
+    actor: str,
+    version: int | None = None,
+    once: port.Once | None = None,
 ) -> directories.Directory:
-    """Write these. Raises BadInput: nothing is written."""
+    """Write these. Raises BadInput, Outdated: nothing is written."""
+    if version is not None and version != (tx.value("directory_version") or 0):
+        raise errors.Outdated("the Directory was changed meanwhile")
+    if once is not None:
+        tx.execute("keep_answer", once.owner, once.key, once.digest, "", tx.now_ms)
     for entry in changes:
         _write(tx, entry, actor)
     tx.execute("raise_directory")
@@ -138,7 +149,7 @@ def _references(entry: directories.Change) -> list[tuple[str, int]]:
             return [("pool", entry.pool), *([("node", entry.node)] if entry.node else [])]
         case directories.DkimKey():
             return [("domain", entry.domain)]
-        case directories.Account() | directories.Node() | directories.TokenKey():
+        case directories.Account() | directories.Node() | directories.TokenKey() | directories.ApiKey():
             return []
 
 

@@ -145,13 +145,37 @@ class Reader:
         self, where: filters.Where, after: int, limit: int
     ) -> list[tuple[int, suppressions.Suppression]]:
         """See the port."""
-        found = self._filtered("list_suppressions", where, filters.SUPPRESSIONS, (after,), (limit,))
+        found = self._filtered("list_suppressions", where, filters.ALL_SUPPRESSIONS, (after,), (limit,))
         return [(rows.integer(row[0]), rows.suppression_of(row)) for row in found]
 
-    def feed(self, after: int, limit: int, where: filters.Where) -> list[events.Event]:
+    def feed(self, after: int, limit: int, where: filters.Where, until: int) -> list[events.Event]:
         """See the port."""
-        found = self._filtered("feed", where, filters.EVENTS, (after,), (limit,))
+        found = self._filtered("feed", where, filters.ALL_EVENTS, (after, until or _NEWEST), (limit,))
         return [rows.event_of(row, self._texts.of) for row in found]
+
+    def tail(self, after: int, limit: int) -> list[events.Event]:
+        """See the port."""
+        return [rows.event_of(row, self._texts.of) for row in self._rows("tail", after, limit)]
+
+    def first_seq(self) -> int:
+        """See the port."""
+        return self._number("first_seq") or self.last_seq() + 1
+
+    def done_once(self, owner: int, key: str) -> bytes | None:
+        """See the port."""
+        for digest, _ in self._rows("idempotent_answer", owner, key):
+            return rows.octets(digest)
+        return None
+
+    def audit(self, where: filters.Where, before: int, limit: int) -> list[port.Audited]:
+        """See the port."""
+        found = self._filtered("audited", where, filters.AUDIT, (before or _NEWEST,), (limit,))
+        return [
+            port.Audited(
+                rows.integer(ident), rows.integer(at), str(actor), str(what), str(was or ""), str(now or "")
+            )
+            for ident, at, actor, what, was, now in found
+        ]
 
     def last_seq(self) -> int:
         """See the port."""

@@ -191,16 +191,39 @@ class SqliteStore:
         return self._read.directory_version()
 
     async def change_directory(
-        self, changes: Sequence[directories.Change], actor: str
+        self,
+        changes: Sequence[directories.Change],
+        actor: str,
+        *,
+        version: int | None = None,
+        once: port.Once | None = None,
     ) -> directories.Directory:
         """See the port."""
-        return await self._write(len(changes), lambda tx: directory.change(tx, changes, actor))
+        return await self._write(len(changes), lambda tx: directory.change(tx, changes, actor, version, once))
+
+    async def done_once(self, owner: int, key: str) -> bytes | None:
+        """See the port."""
+        return self._read.done_once(owner, key)
+
+    async def audit(self, where: filters.Where, before: int, limit: int) -> list[port.Audited]:
+        """See the port."""
+        return await self._scan(lambda reader: reader.audit(where, before, limit))
 
     # --- what people and programs read
 
-    async def feed(self, after: int, limit: int, where: filters.Where = ()) -> list[events.Event]:
+    async def feed(
+        self, after: int, limit: int, where: filters.Where = (), until: int = 0
+    ) -> list[events.Event]:
         """See the port."""
-        return await self._scan(lambda reader: reader.feed(after, limit, where))
+        return await self._scan(lambda reader: reader.feed(after, limit, where, until))
+
+    async def tail(self, after: int, limit: int) -> list[events.Event]:
+        """See the port."""
+        return self._read.tail(after, limit)
+
+    async def first_seq(self) -> int:
+        """See the port."""
+        return self._read.first_seq()
 
     async def last_seq(self) -> int:
         """See the port."""

@@ -1,0 +1,86 @@
+"""The console's HTTP server: the API with its operations, keys that are as new as the store, and its socket."""
+
+import asyncio
+import importlib.metadata
+from collections.abc import Sequence
+
+from gatepost import clock as clocks
+from gatepost import config
+from gatepost.app import compose
+from gatepost.console import api, audits, auth, bridges, changing, floor, keys, operation, pages, rates
+from gatepost.ingest import failures, gather
+from gatepost.ingest import settings as ingest_settings
+from gatepost.model import directory as directories
+from gatepost.model import event as events
+from gatepost.net import http_server, listen, tls
+from gatepost.store import port
+
+FOLLOW_S = 0.5  # revocation is promised within one second
+
+
+class Serving:
+    """``run`` until ``stop``."""
+
+    def __init__(self, store: port.Store, settings: config.Settings, tasks: asyncio.TaskGroup) -> None:
+        self._store = store
+        self._settings = settings
+        self._keyring = auth.Keyring(directories.Directory())
+        self._stopping = False
+        clock = clocks.SystemClock()
+        self._noting: gather.Gather[events.Event, None] = gather.Gather(self._note, tasks)
+        self.failures = failures.Failures(clock, 1.0, lambda event: self._noting.ask(event, lambda _: None))
+        pepper = compose.pepper(settings)
+        operations = all_operations(changing.Parts(store, pepper, clock, self._take))
+        parts = api.Parts(
+            keyring=lambda: self._keyring,
+            pepper=pepper,
+            settings=settings.console,
+            asked=rates.Rates(settings.console.per_min, clock),
+            wrong=rates.Rates(api.WRONG_PER_MIN, clock),
+            failed=self.failures.add_key,
+        )
+        others = pages.routes(operations, importlib.metadata.version("gatepost"), lambda: not self._stopping)
+        self._api = api.Api(parts, operations, others)
+        self._server = http_server.HttpServer(
+            self._api,
+            tls.server_context(settings.tls.cert, settings.tls.key) if settings.console.tls else None,
+            behind_proxy=settings.console.behind_proxy,
+        )
+
+    async def run(self) -> None:
+        """Serve. Raises BadInput for an address that cannot be listened on."""
+        host, number = ingest_settings.host_port(self._settings.console.address, "console.address")
+        sockets = listen.bind(host, number, "console.address", reuse_port=False)
+        self._take(await self._store.directory())
+        await self._server.run(sockets)
+
+    async def follow(self) -> None:
+        """Keep the keys as new as the store, and tell of wrong ones."""
+        while True:
+            if await self._store.directory_version() != self._keyring.directory.version:
+                self._take(await self._store.directory())
+            self.failures.tick()
+            await asyncio.sleep(FOLLOW_S)
+
+    def stop(self) -> None:
+        """Take no new connection; what is under way is answered."""
+        self._stopping = True
+        self._server.stop()
+
+    def _take(self, known: directories.Directory) -> None:
+        if known.version >= self._keyring.directory.version:
+            self._keyring = auth.Keyring(known)
+
+    async def _note(self, noted: Sequence[events.Event]) -> list[None]:
+        await self._store.note(noted)
+        return [None] * len(noted)
+
+
+def all_operations(parts: changing.Parts) -> list[operation.Operation]:
+    """Everything that the API does."""
+    return [
+        *keys.operations(parts),
+        *bridges.operations(parts),
+        *floor.operations(parts),
+        *audits.operations(parts),
+    ]

@@ -1,0 +1,173 @@
+"""A console in front of a store with two tenants in it: served over a real socket, asked with a real client."""
+
+import asyncio
+import contextlib
+import json as jsons
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+from tests.store import store_values
+
+from gatepost import clock as clocks
+from gatepost.app import serving
+from gatepost.console import api, auth, changing, pages, rates
+from gatepost.console import settings as console_settings
+from gatepost.model import directory as directories
+from gatepost.model import event as events
+from gatepost.net import http_server, listen
+from gatepost.store import credentials, port
+from gatepost.store.sqlite import open_store
+
+PEPPER = b"p" * 32
+ADMIN, OPERATOR, READ = "gp_admin", "gp_operator", "gp_read"
+MINE, THEIRS, REVOKED = "gp_mine", "gp_theirs", "gp_revoked"
+MARK = "theirs"  # stands in everything that is the other tenant's
+
+Key = directories.ApiKey
+Role = directories.Role
+
+
+class Said(msgspec.Struct, frozen=True):
+    """An answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return jsons.loads(self.text)
+
+
+class House:
+    """The console, its store, and a client."""
+
+    def __init__(self, store: port.Store, settings: console_settings.ConsoleSettings) -> None:
+        self.store = store
+        self.clock = clocks.SystemClock()
+        self.keyring = auth.Keyring(directories.Directory())
+        self.wrong: list[str] = []
+        self.asked = rates.Rates(settings.per_min, self.clock)
+        parts = changing.Parts(store, PEPPER, self.clock, self.take)
+        self.operations = serving.all_operations(parts)
+        self.api = api.Api(
+            api.Parts(
+                keyring=lambda: self.keyring,
+                pepper=PEPPER,
+                settings=settings,
+                asked=self.asked,
+                wrong=rates.Rates(api.WRONG_PER_MIN, self.clock),
+                failed=self.wrong.append,
+            ),
+            self.operations,
+            pages.routes(self.operations, "1", lambda: True),
+        )
+        self.base = ""
+        self.messages: dict[str, int] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    def take(self, known: directories.Directory) -> None:
+        self.keyring = auth.Keyring(known)
+
+    async def change(self, *changes: directories.Change) -> directories.Directory:
+        """Change the Directory, as an operator does."""
+        found = await self.store.change_directory(changes, "test")
+        self.take(found)
+        return found
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        return self._session
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        key: str | None = ADMIN,
+        headers: Mapping[str, str] | None = None,
+    ) -> Said:
+        given = {**({"Authorization": f"Bearer {key}"} if key else {}), **(headers or {})}
+        data: bytes | None = None
+        if isinstance(body, bytes):
+            data = body
+        elif body is not None:
+            data = jsons.dumps(body).encode()
+        if data is not None:
+            given.setdefault("Content-Type", "application/json")
+        async with self.session.request(method, self.base + path, data=data, headers=given) as answer:
+            return Said(answer.status, answer.headers, await answer.text())
+
+    async def get(self, path: str, *, key: str | None = ADMIN) -> Said:
+        return await self.ask("GET", path, key=key)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def furnish(self) -> None:
+        """Two tenants, four keys, and mail of both."""
+        found = await self.change(
+            directories.Account(0, "default"), directories.Account(0, f"{MARK}-account")
+        )
+        mine, theirs = (one.id for one in found.accounts)
+        found = await self.change(
+            directories.Pool(0, mine, "main"), directories.Pool(0, theirs, f"{MARK}-pool")
+        )
+        pools = [one.id for one in found.pools]
+        await self.change(
+            directories.Source(0, pools[0], "s1", ehlo="gw.test"),
+            directories.SenderDomain(0, mine, "shop.test"),
+            directories.SenderDomain(0, theirs, f"{MARK}.test"),
+            directories.Bridge(0, mine, "mine", pools[0], key_mac=credentials.mac(PEPPER, MINE)),
+            directories.Bridge(
+                0, theirs, f"{MARK}-bridge", pools[1], key_mac=credentials.mac(PEPPER, THEIRS)
+            ),
+            Key(0, "admin", Role.ADMIN, credentials.mac(PEPPER, ADMIN)),
+            Key(0, "operator", Role.OPERATOR, credentials.mac(PEPPER, OPERATOR)),
+            Key(0, "read", Role.READ, credentials.mac(PEPPER, READ)),
+            Key(0, "revoked", Role.ADMIN, credentials.mac(PEPPER, REVOKED), revoked_at=1),
+        )
+        maker = store_values.Maker(1)
+        for number, (name, words) in enumerate((("mine", ("ann",)), (MARK, (f"{MARK}-ann",))), 1):
+            made = maker.submission(*[f"{word}@rcpt.test" for word in words], bridge=number)
+            message = msgspec.structs.replace(
+                made.message, account=number, list=f"{name}-list", subject=f"{name} subject"
+            )
+            made = msgspec.structs.replace(
+                made,
+                message=message,
+                received=_of(made.received, number, name),
+                queued=tuple(_of(one, number, name) for one in made.queued),
+            )
+            self.messages[name] = (await self.store.accept([made], store_values.refuse))[0].message
+
+
+def _of(event: events.Event, account: int, name: str) -> events.Event:
+    return msgspec.structs.replace(event, account=account, list=f"{name}-list")
+
+
+@contextlib.asynccontextmanager
+async def opened(path: Path, *, header_s: float = 5.0, **settings: object) -> AsyncIterator[House]:
+    """A furnished house in a new data directory; ``settings`` are of ``[console]``."""
+    store = await open_store(path, 1)
+    house = House(store, msgspec.convert(settings, console_settings.ConsoleSettings))
+    await house.furnish()
+    sockets = listen.bind("127.0.0.1", 0, "test")
+    waits = http_server.Waits(header_s, 1, 1.0)
+    server = http_server.HttpServer(house.api, None, behind_proxy=False, waits=waits)
+    house.base = f"http://{listen.shown(sockets[0])}"
+    running = asyncio.get_running_loop().create_task(server.run(sockets))
+    try:
+        yield house
+    finally:
+        await house.close()
+        server.stop()
+        await running
+        await store.close()

@@ -1,0 +1,148 @@
+"""Who may do what, for every operation of the document: one that is not classified here fails (faults.md G07).
+
+The other tenant's names all hold the word ``theirs``, and none of it may reach a Bridge that is not theirs.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.console import house as houses
+
+from gatepost import clock as clocks
+from gatepost.app import serving
+from gatepost.console import changing, openapi
+from gatepost.model import ids
+
+
+class Operation(msgspec.Struct, frozen=True):
+    name: str
+    method: str
+    path: str
+    role: str
+    bridges: bool
+
+
+# What a Bridge's own key asks of somebody else's: by operation, the query or path, and the body. ``{message}`` and
+# ``{delivery}`` are the other tenant's.
+FOREIGN: dict[str, list[tuple[str, object]]] = {
+    "getMe": [("/v1/me", None)],
+    "listBridges": [("/v1/bridges", None)],
+    "getBridge": [("/v1/bridges/theirs-account/theirs-bridge", None)],
+    "listSuppressions": [
+        ("/v1/suppressions", None),
+        ("/v1/suppressions?bridge=theirs-bridge", None),
+        ("/v1/suppressions?account=theirs-account", None),
+        ("/v1/suppressions?target=theirs-ann@rcpt.test", None),
+        ("/v1/suppressions?owner=2", None),
+    ],
+    "suppress": [
+        ("/v1/suppressions", {"targets": ["a@b.test"], "scope": "bridge:theirs-account/theirs-bridge"}),
+        ("/v1/suppressions", {"targets": ["a@b.test"], "scope": "account:theirs-account"}),
+    ],
+    "unsuppress": [
+        ("/v1/suppressions/remove", {"targets": ["a@b.test"], "scope": "bridge:theirs-account/theirs-bridge"})
+    ],
+    "checkSuppression": [
+        ("/v1/suppressions/check?target=@rcpt.test&bridge=theirs-account/theirs-bridge", None)
+    ],
+}
+# Where the other's thing is named: it is as if it were not there.
+HIDDEN = {"getBridge", "checkSuppression"}
+# Where the scope is named: refused.
+REFUSED = {"suppress", "unsuppress"}
+
+
+def _document() -> Any:
+    class _NoStore:
+        pass
+
+    parts = changing.Parts(_NoStore(), b"", clocks.SystemClock(), lambda _: None)  # type: ignore[arg-type]
+    return json.loads(openapi.document(serving.all_operations(parts), "1"))
+
+
+def _operations() -> Iterator[Operation]:
+    for path, methods in _document()["paths"].items():
+        for method, one in methods.items():
+            yield Operation(one["operationId"], method.upper(), path, one["x-role"], one["x-bridges"])
+
+
+ALL = sorted(_operations(), key=lambda one: one.name)
+EACH = pytest.mark.parametrize("one", ALL, ids=[one.name for one in ALL])
+ROLES = {"read": houses.READ, "operator": houses.OPERATOR, "admin": houses.ADMIN}
+
+
+def test_every_operation_that_a_bridge_may_call_is_classified_here() -> None:
+    assert {one.name for one in ALL if one.bridges} == set(FOREIGN)
+
+
+def test_names_and_paths_are_unique() -> None:
+    assert len({one.name for one in ALL}) == len(ALL)
+    assert len({(one.method, one.path) for one in ALL}) == len(ALL)
+
+
+@EACH
+async def test_without_a_key_or_with_a_revoked_one_there_is_nothing(
+    house: houses.House, one: Operation
+) -> None:
+    for key in (None, houses.REVOKED, "gp_wrong"):
+        assert (await house.ask(one.method, _filled(one.path), key=key)).status == 401
+
+
+@EACH
+async def test_a_lesser_role_is_refused(house: houses.House, one: Operation) -> None:
+    for role, key in ROLES.items():
+        said = await house.ask(
+            one.method, _filled(one.path), {} if one.method in {"POST", "PUT"} else None, key=key
+        )
+        lesser = list(ROLES).index(role) < list(ROLES).index(one.role)
+        assert (said.status == 403) == lesser, said.text
+
+
+@EACH
+async def test_a_bridge_sees_nothing_of_another_tenant(house: houses.House, one: Operation) -> None:
+    body = {
+        "targets": ["theirs-ann@rcpt.test"],
+        "scope": "bridge:theirs-account/theirs-bridge",
+        "note": "theirs",
+    }
+    assert (await house.ask("POST", "/v1/suppressions", body)).status == 200
+    if not one.bridges:
+        said = await house.ask(
+            one.method, _filled(one.path), {} if one.method in {"POST", "PUT"} else None, key=houses.MINE
+        )
+        assert said.status == 404
+        return
+    message = house.messages[houses.MARK]
+    for path, given in FOREIGN[one.name]:
+        asked = path.replace("{message}", ids.to_text(message)).replace(
+            "{delivery}", ids.to_text(message + 1)
+        )
+        said = await house.ask(one.method, asked, given, key=houses.MINE)
+        if one.name in HIDDEN:
+            assert said.status == 404
+        elif one.name in REFUSED:
+            assert said.status == 403
+        else:
+            assert said.status == 200, said.text
+        assert houses.MARK not in said.text.replace(asked, "")
+
+
+async def test_what_is_hidden_is_there_for_its_owner(tmp_path: Path) -> None:
+    async with houses.opened(tmp_path) as house:
+        for name in HIDDEN:
+            for path, _ in FOREIGN[name]:
+                message = house.messages[houses.MARK]
+                asked = path.replace("{message}", ids.to_text(message)).replace(
+                    "{delivery}", ids.to_text(message + 1)
+                )
+                assert (await house.get(asked, key=houses.THEIRS)).status == 200
+
+
+def _filled(path: str) -> str:
+    for name in ("account", "name", "message", "delivery", "id"):
+        path = path.replace(f"{{{name}}}", "nobody")
+    return path

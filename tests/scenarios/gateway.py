@@ -99,7 +99,11 @@ class Gateway:
         self.process: subprocess.Popen[bytes] | None = None
         self.log = path / "gateway.log"
 
-    async def init(self, on_suppressed: directories.OnSuppressed = directories.OnSuppressed.ACCEPT) -> None:
+    async def init(
+        self,
+        on_suppressed: directories.OnSuppressed = directories.OnSuppressed.ACCEPT,
+        notify_sender: directories.NotifySender = directories.NotifySender.OFF,
+    ) -> None:
         """What ``gatepost init`` makes."""
         compose.make_data_dir(self.path / "data")
         pepper = compose.pepper(self.settings)
@@ -119,6 +123,7 @@ class Gateway:
                     "shop",
                     found.pools[0].id,
                     on_suppressed=on_suppressed,
+                    notify_sender=notify_sender,
                     password_mac=credentials.mac(pepper, self.password),
                     key_mac=credentials.mac(pepper, self.key),
                 ),
@@ -221,10 +226,11 @@ async def running(
     on_suppressed: directories.OnSuppressed = directories.OnSuppressed.ACCEPT,
     scale: float = 0.002,
     policy: str = "",
+    notify_sender: directories.NotifySender = directories.NotifySender.OFF,
 ) -> AsyncIterator[Gateway]:
-    """A started gateway that is gone afterwards. policy: lines of its ``[policy]``."""
+    """A started gateway that is gone afterwards. policy: lines of its ``[policy]``. notify_sender: most tests look at the mail alone."""
     gateway = Gateway(path, sink, workers=workers, scale=scale, policy=policy)
-    await gateway.init(on_suppressed)
+    await gateway.init(on_suppressed, notify_sender)
     await gateway.start()
     try:
         yield gateway

@@ -12,7 +12,8 @@ _TOKEN = re.compile(rb"\nX-Token: (\S+)\r\n")
 class Receiver:
     """``dead…`` gets 550 5.1.1, ``later…`` 451 the first time, ``full…`` 552 5.2.2; everybody else is taken.
 
-    says: another answer, by recipient. senders: MAIL FROM of each transaction that was taken.
+    says: another answer, by recipient. senders: MAIL FROM of each transaction that was taken. dsn: it is announced. asked_with: the
+    lines of MAIL and RCPT, without their verbs.
     """
 
     def __init__(self) -> None:
@@ -21,6 +22,8 @@ class Receiver:
         self.asked: Counter[str] = Counter()  # RCPTs by recipient
         self.says: dict[str, bytes] = {}
         self.port = 0
+        self.dsn = False
+        self.asked_with: list[bytes] = []
         self.silent_after_dot = False
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -71,8 +74,11 @@ class Receiver:
         sender = ""
         while line := await reader.readline():
             verb = line[:4].upper()
+            if verb in (b"MAIL", b"RCPT"):
+                self.asked_with.append(line[line.index(b":") + 1 :].strip())
             if verb == b"EHLO":
-                writer.write(b"250-mx.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n")
+                dsn = b"250-DSN\r\n" if self.dsn else b""
+                writer.write(b"250-mx.test\r\n%s250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n" % dsn)
             elif verb == b"RCPT":
                 recipient = line[line.index(b"<") + 1 : line.index(b">")].decode()
                 answer = self._answer(recipient)

@@ -98,7 +98,14 @@ async def install(home: Path, world: worlds.World) -> Installed:
                 directories.Source(0, orders, "acme-orders-1-1", ip="127.0.20.3", ehlo="out3.acme.test"),
                 directories.SenderDomain(0, account, NEWS),
                 directories.SenderDomain(0, account, SHOP),
-                directories.Bridge(0, account, "news", promo, password_mac=credentials.mac(pepper, password)),
+                directories.Bridge(
+                    0,
+                    account,
+                    "news",
+                    promo,
+                    password_mac=credentials.mac(pepper, password),
+                    notify_sender=directories.NotifySender.OFF,
+                ),
                 directories.Bridge(
                     0,
                     account,
@@ -106,6 +113,7 @@ async def install(home: Path, world: worlds.World) -> Installed:
                     orders,
                     kind=directories.BridgeKind.TRANSACTIONAL,
                     key_mac=credentials.mac(pepper, key),
+                    notify_sender=directories.NotifySender.OFF,  # its domains take no mail in the sandbox
                 ),
             ],
             "demo",

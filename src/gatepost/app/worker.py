@@ -17,7 +17,7 @@ import msgspec
 from gatepost import clock as clocks
 from gatepost import config, errors
 from gatepost import log as logs
-from gatepost.app import compose, inbound, link, signing, whispers
+from gatepost.app import compose, inbound, link, signing, telling, whispers
 from gatepost.delivery import opener, parts, returning, ring, route, strict
 from gatepost.delivery import worker as deliverers
 from gatepost.ingest import accept, conversation, failures, gather, http, leaving, listener, memory, space
@@ -54,6 +54,7 @@ class Worker:
         self.ring = ring.EMPTY
         self.token_keys = tokens.Keys(())
         self.paths = returning.NONE
+        self.known = directories.Directory()
         self.ours = inbound.known(
             self.settings.inbound, self.settings.hostname, directories.Directory(), tokens.Keys(())
         )
@@ -84,6 +85,7 @@ class Worker:
             return
         found = await self.store.directory()
         self.shelf.replace(found)
+        self.known = found
         self.sources = {source.id: source for source in found.sources}
         self.ring = ring.Ring(found, self.ring)
         keys = signing.keys(found)
@@ -228,7 +230,7 @@ class _Taking:
         self._worker = worker
         self._tasks = tasks
         self._context = worker.context()
-        self._acceptor = acceptor = worker.acceptor(tasks, offer)
+        self.acceptor = acceptor = worker.acceptor(tasks, offer)
         short = shortages.Watch(worker.shortage, worker.clock)
         secret = compose.pepper(settings)
         self._noting: gather.Gather[events.Event, None] = gather.Gather(self._note, tasks)
@@ -284,7 +286,7 @@ class _Taking:
         if not settings.inbound.address:
             return ""
         self._inbound = inbound.Inbound(
-            settings.inbound, self._parts, self._acceptor, worker.judging(), settings.hostname, self._tasks
+            settings.inbound, self._parts, self.acceptor, worker.judging(), settings.hostname, self._tasks
         )
         return await self._inbound.start(self._context)
 
@@ -306,7 +308,7 @@ class _Taking:
         for one in self._listeners:
             one.take(settings.ingest)
         self._app.take(settings.ingest)
-        self._acceptor.take(int(settings.policy.lifetime_s), settings.ingest.accept_timeout_s)
+        self.acceptor.take(int(settings.policy.lifetime_s), settings.ingest.accept_timeout_s)
         if self._context is not None:
             tls.renew(self._context, settings.tls.cert, settings.tls.key)
 
@@ -382,6 +384,16 @@ async def _run(worker: Worker) -> None:
                 tasks.create_task(_beat(worker, deliverer, taking)),
                 tasks.create_task(_obey(worker, deliverer, whisper, taking)),
             ]
+            if worker.orders.index == 0:  # one is enough, and the parent starts it again
+                told = telling.run(
+                    worker.store,
+                    taking.acceptor,
+                    lambda: worker.known,
+                    worker.signer,
+                    worker.clock,
+                    settings.hostname,
+                )
+                running.append(tasks.create_task(told))
             worker.line.send(await taking.start())
             worker.ready = True
             await worker.stopping.wait()

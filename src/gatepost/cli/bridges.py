@@ -25,6 +25,7 @@ def add_(  # noqa: PLR0913 - one parameter per option of the command
     lifetime_s: int = 0,
     complaints: Literal["suppress", "note"] = "suppress",
     network: Names = (),
+    notify_sender: Literal["auto", "on", "off"] = "auto",
     json: context.Json = False,
     config: context.Config = context.DEFAULT,
 ) -> int:
@@ -50,6 +51,8 @@ def add_(  # noqa: PLR0913 - one parameter per option of the command
         What a complaint about its mail does: suppress the recipient for the account, or be noted alone.
     network
         Where its API key may be used from, like 192.0.2.0/24; anywhere without it.
+    notify_sender
+        Whether its senders are told by mail of what cannot be delivered; auto: while the Bridge has no webhook.
     """
     from gatepost import errors
     from gatepost.console import planning
@@ -64,6 +67,7 @@ def add_(  # noqa: PLR0913 - one parameter per option of the command
         lifetime_s,
         complaints=complaints,
         networks=network,
+        notify_sender=notify_sender,
     )
 
     async def work() -> int:

@@ -117,7 +117,7 @@ async def _prove(config: Path, *, json: bool) -> int:
 
 def _line(kept: "port.LedgerLine", again: "port.LedgerLine", names: shapes.Names) -> Line:
     return Line(
-        bridge=names.bridge.get(kept.bridge, f"#{kept.bridge}"),
+        bridge=names.bridge.get(kept.bridge, f"#{kept.bridge}" if kept.bridge else "(notices)"),
         kept=_columns(kept),
         recounted=_columns(again),
         agrees=kept == again and kept.holds,

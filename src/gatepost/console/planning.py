@@ -59,6 +59,7 @@ class SourcePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BridgePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[[bridge]]``. revoked: true ends it; its secrets open nothing any more. complaints: note: those about
     its mail are told, and suppress nobody. networks: where its API key may be used from; empty: anywhere.
+    notify_sender: auto: its senders are told of failures while it has no webhook.
     """
 
     name: str
@@ -71,6 +72,7 @@ class BridgePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revoked: bool = False
     complaints: Literal["suppress", "note"] = "suppress"
     networks: tuple[str, ...] = ()
+    notify_sender: Literal["auto", "on", "off"] = "auto"
 
 
 class DomainPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -202,6 +204,7 @@ class Maker:
             lifetime_s=wanted.lifetime_s,
             note_complaints=wanted.complaints == "note",
             networks=networks_of(wanted.networks, f"bridge {wanted.name}.networks"),
+            notify_sender=directories.NotifySender[wanted.notify_sender.upper()],
             revoked_at=(old.revoked_at or self._now) if wanted.revoked else 0,
         )
 

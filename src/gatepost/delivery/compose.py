@@ -12,6 +12,7 @@ import msgspec
 
 from gatepost.delivery import bodies, returning
 from gatepost.model import message as messages
+from gatepost.model import notify
 from gatepost.smtp import client as smtp_client
 
 
@@ -20,7 +21,8 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
 
     sender: the return path, empty for ``<>``. fields: header fields that this attempt puts on top of ``body``, each with
     its CRLF. body: as accepted, or as converted for the host. account, sender_domain: who signs. reports_until: ms; how long
-    a late report can be tied to it by a token, 0 where it has none.
+    a late report can be tied to it by a token, 0 where it has none. asked: the next host is asked for the reports that the
+    submitter wants; under a return path of ours they would come to us.
     """
 
     account: int
@@ -32,6 +34,7 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     eight_bit: bool
     smtputf8: bool
     reports_until: int = 0
+    asked: bool = False
 
     @property
     def header(self) -> bytes:
@@ -52,6 +55,7 @@ def outgoing(jobs: Sequence[messages.Due], body: bodies.Body, path: returning.Pa
         eight_bit=first.eight_bit,
         smtputf8=first.utf8,
         reports_until=0 if path is None else path.until,
+        asked=first.asked is not None and (path is None or path.sender == first.sender),
     )
 
 
@@ -75,4 +79,26 @@ def transaction(
         size=len(top) + out.body.size,
         eight_bit=out.eight_bit,
         smtputf8=out.smtputf8,
+        wanted=_wanted(jobs) if out.asked else None,
     )
+
+
+def _wanted(jobs: Sequence[messages.Due]) -> smtp_client.Wanted:
+    """What was asked for these, as their host is asked in turn (RFC 3461 §5.2.1)."""
+    asked = [job.asked or notify.Asked() for job in jobs]
+    first = asked[0]
+    mail: list[bytes] = []
+    if first.ret:
+        mail.append(b"RET=%s" % first.ret.name.encode())
+    if first.envid:
+        mail.append(b"ENVID=%s" % first.envid.encode())
+    return smtp_client.Wanted(tuple(mail), tuple([_rcpt_words(one) for one in asked]))
+
+
+def _rcpt_words(asked: notify.Asked) -> bytes:
+    words = b""
+    if asked.notify:
+        words += b" NOTIFY=%s" % ",".join(str(one.name) for one in asked.notify).encode()
+    if asked.orcpt:
+        words += b" ORCPT=%s" % asked.orcpt.encode()
+    return words

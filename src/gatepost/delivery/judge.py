@@ -46,6 +46,7 @@ class Judge:
             smarthost=source.smarthost,
             recipients=len(done.jobs),
             reports_until=done.reports_until,
+            dsn=done.dsn,
         )
         for due, reply in zip(done.jobs, done.answers, strict=True):
             if reply is None:

@@ -24,7 +24,8 @@ class Done(msgspec.Struct, frozen=True, gc=False):
 
     in_doubt: the final dot was written and no answer to it read. untouched: the host closed a reused connection before
     it answered anything: nothing was tried. problem: set where an answer is missing. ms: from the first byte written.
-    sender: the return path. reports_until: ms; how long a late report can be tied to it, 0 for not at all.
+    sender: the return path. reports_until: ms; how long a late report can be tied to it, 0 for not at all. dsn: the host was asked
+    to tell the sender itself what he asked for.
     """
 
     jobs: tuple[messages.Due, ...]
@@ -38,6 +39,7 @@ class Done(msgspec.Struct, frozen=True, gc=False):
     stage: replies.Stage = replies.Stage.UNKNOWN
     sender: bytes = b""
     reports_until: int = 0
+    dsn: bool = False
 
 
 class Failure(Exception):
@@ -96,6 +98,7 @@ class Connection(asyncio.Protocol):
         self._jobs: tuple[messages.Due, ...] = ()
         self._sender = b""
         self._reports_until = 0
+        self._dsn = False
         self._started_at = 0
         self._due_by = 0.0
         self._watch: asyncio.TimerHandle | None = None
@@ -155,6 +158,7 @@ class Connection(asyncio.Protocol):
         self._jobs = tuple(jobs)
         self._sender = transaction.sender
         self._reports_until = reports_until
+        self._dsn = transaction.wanted is not None and self._client.dsn
         self._started_at = self._now_ms()
         self.sent += len(jobs)
         self._client.send(transaction)
@@ -262,6 +266,7 @@ class Connection(asyncio.Protocol):
                 stage=replies.Stage.MAIL,
                 sender=self._sender,
                 reports_until=self._reports_until,
+                dsn=self._dsn,
             ),
         )
 

@@ -12,7 +12,7 @@ import asyncio
 import email.utils
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -25,7 +25,7 @@ from gatepost.ingest import labels as label_values
 from gatepost.model import address as addresses
 from gatepost.model import directory as directories
 from gatepost.model import event as events
-from gatepost.model import ids
+from gatepost.model import ids, notify
 from gatepost.model import message as messages
 from gatepost.model import suppression as suppressions
 from gatepost.policy import admit, rotation
@@ -56,10 +56,22 @@ def origin(ip: str, helo: bytes = b"") -> bytes:
     return b"%s (%s)" % (helo, literal) if _HELO.fullmatch(helo) else literal
 
 
+class Reporting(msgspec.Struct, frozen=True, gc=False):
+    """What the submitter asked to be told (RFC 3461). wishes: by the recipient's normal form."""
+
+    ret: notify.Return = notify.Return.NOTHING
+    envid: str = ""
+    wishes: Mapping[str, notify.Wish] = {}
+
+
+DEFAULT = Reporting()
+
+
 class Envelope(msgspec.Struct, frozen=True, gc=False):
     """What was admitted so far.
 
     sender: None for ``<>``. utf8: the message needs SMTPUTF8. labels: given beside the message; they outrank the ones in its header.
+    answered, telling: see ``message.Submission``.
     """
 
     sending: books.Sending
@@ -68,6 +80,9 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     peer: Peer
     utf8: bool = False
     labels: label_values.Labels = label_values.NONE
+    reporting: Reporting = DEFAULT
+    answered: bool = False
+    telling: messages.Telling | None = None
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
@@ -262,6 +277,7 @@ class Acceptor:
     def _build(self, draft: Draft, rest: Rest, found: Sequence[places.Place]) -> messages.Submission:
         message = self._message(draft, rest)
         source = draft.source
+        wishes = draft.envelope.reporting.wishes
         deliveries = tuple(
             [
                 messages.NewDelivery(
@@ -272,6 +288,7 @@ class Acceptor:
                     source=source.id,
                     lane=place.lane,
                     provider=place.provider,
+                    wish=wishes.get(address.key) if wishes else None,
                 )
                 for position, (address, place) in enumerate(
                     zip(draft.envelope.recipients, found, strict=True)
@@ -284,6 +301,8 @@ class Acceptor:
             deliveries=deliveries,
             received=admit.received_event(message, source, self._p.node),
             queued=tuple([admit.queued_event(message, one, source, self._p.node) for one in deliveries]),
+            answered=draft.envelope.answered,
+            telling=draft.envelope.telling,
         )
 
     def _message(self, draft: Draft, rest: Rest) -> messages.Message:
@@ -316,6 +335,9 @@ class Acceptor:
             utf8=draft.envelope.utf8 and _needs_utf8(draft),
             parts=rest.parts,
             peer_ip=draft.envelope.peer.ip,
+            tell=sender is not None and draft.envelope.sending.notifies,
+            ret=draft.envelope.reporting.ret,
+            envid=draft.envelope.reporting.envid,
         )
 
     # --- from a submission to its outcome
@@ -401,4 +423,11 @@ def _due(message: messages.Message, one: messages.NewDelivery) -> messages.Due:
         provider=one.provider,
         sender_domain=message.sender_domain,
         campaign=message.campaign,
+        asked=_asked(message, one.wish),
     )
+
+
+def _asked(message: messages.Message, wish: notify.Wish | None) -> notify.Asked | None:
+    if wish is None:
+        return notify.Asked(message.ret, message.envid) if message.ret or message.envid else None
+    return notify.Asked(message.ret, message.envid, wish.notify, wish.orcpt)

@@ -24,6 +24,7 @@ class Sending(msgspec.Struct, frozen=True):
     """A Bridge with all that its mail needs.
 
     domains: what it may use in MAIL FROM and From. sources: its Pool's, without the disabled and weightless ones; weights: theirs.
+    notifies: whether its senders are told by mail of what fails.
     """
 
     bridge: directories.Bridge
@@ -31,6 +32,7 @@ class Sending(msgspec.Struct, frozen=True):
     domains: frozenset[str]
     sources: tuple[directories.Source, ...]
     weights: tuple[int, ...]
+    notifies: bool = False
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -61,6 +63,7 @@ class Book:
                 domains=frozenset(bridge.sender_domains or domains.get(bridge.account, ())),
                 sources=own,
                 weights=tuple(source.weight for source in own),
+                notifies=bridge.notifies(webhook=False),
             )
             self._enter(sending)
 

@@ -21,7 +21,7 @@ from gatepost.ingest import shortage as shortages
 from gatepost.model import address as addresses
 from gatepost.model import directory as directories
 from gatepost.model import event as model_events
-from gatepost.model import ids
+from gatepost.model import ids, notify
 from gatepost.model import message as messages
 from gatepost.model import reply as model_replies
 from gatepost.model import suppression as suppressions
@@ -97,13 +97,23 @@ class Line(Protocol):
 class _Transaction:
     """One MAIL with what followed it."""
 
-    __slots__ = ("mail", "recipients", "sending", "upload")
+    __slots__ = ("mail", "recipients", "sending", "upload", "wishes")
 
     def __init__(self, sending: books.Sending, mail: events.MailGiven) -> None:
         self.sending = sending
         self.mail = mail
         self.recipients: dict[str, addresses.Address] = {}
+        self.wishes: dict[str, notify.Wish] = {}
         self.upload: upload.Upload | None = None
+
+    def take(self, event: events.RcptGiven) -> None:
+        """One more recipient; a repeated one counts as it was said last."""
+        key = event.address.key
+        self.recipients[key] = event.address
+        if event.wish is not None:
+            self.wishes[key] = event.wish
+        elif self.wishes:
+            self.wishes.pop(key, None)
 
 
 class Conversation:
@@ -128,7 +138,7 @@ class Conversation:
             case events.BodyChunk():
                 self._on_chunk(event.data)
             case events.RcptGiven():
-                self._on_rcpt(event.address)
+                self._on_rcpt(event)
             case events.MailGiven():
                 self._on_mail(event)
             case events.DataBegun():
@@ -190,31 +200,31 @@ class Conversation:
             self._open = _Transaction(sending, event)
             self._session.mail_accepted()
 
-    def _on_rcpt(self, address: addresses.Address) -> None:
+    def _on_rcpt(self, event: events.RcptGiven) -> None:
         opened = self._open
         if opened is None:
             self._session.refuse(replies.MAIL_FIRST)
         elif opened.sending.bridge.on_suppressed is directories.OnSuppressed.ACCEPT:
-            opened.recipients[address.key] = address
+            opened.take(event)
             self._session.rcpt_accepted()
         else:
-            bridge = opened.sending.bridge
+            bridge, address = opened.sending.bridge, event.address
             sender = suppressions.Sender(bridge.account, bridge.id)
             lookup = port.Lookup(address.key, address.domain, sender)
-            self._p.standings.ask(lookup, functools.partial(self._on_standing, opened, address))
+            self._p.standings.ask(lookup, functools.partial(self._on_standing, opened, event))
 
     def _on_standing(
-        self, opened: _Transaction, address: addresses.Address, answer: port.Standing | Exception
+        self, opened: _Transaction, event: events.RcptGiven, answer: port.Standing | Exception
     ) -> None:
         if self._gone:
             return
         if isinstance(answer, Exception):
             self._session.refuse(NO_STORE)
         elif answer.entry is None:
-            opened.recipients[address.key] = address
+            opened.take(event)
             self._session.rcpt_accepted()
         else:
-            self._session.refuse(self._suppressed(opened, address, answer.entry))
+            self._session.refuse(self._suppressed(opened, event.address, answer.entry))
         self._line.answered()
 
     def _suppressed(
@@ -239,6 +249,7 @@ class Conversation:
             recipients=tuple(opened.recipients.values()),
             peer=self._peer(smtputf8=opened.mail.smtputf8),
             utf8=opened.mail.smtputf8,
+            reporting=_reporting(opened),
         )
         opened.upload = upload.Upload(self._p.acceptor, envelope, self._line.resume)
 
@@ -285,6 +296,13 @@ class Conversation:
 
     def _forget(self) -> None:
         self._open = None
+
+
+def _reporting(opened: _Transaction) -> accept.Reporting:
+    mail = opened.mail
+    if not (mail.ret or mail.envid or opened.wishes):
+        return accept.DEFAULT
+    return accept.Reporting(mail.ret, mail.envid, opened.wishes)
 
 
 def _queued_text(accepted: messages.Accepted) -> str:

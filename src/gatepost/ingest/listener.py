@@ -144,6 +144,7 @@ class Listener(Door):
                 tls_available=starttls,
                 tls_active=implicit,
                 auth_without_tls=settings.auth_without_tls,
+                dsn=True,
             ),
             context=context if starttls or implicit else None,
             implicit=implicit,

@@ -146,6 +146,7 @@ class Sender:
             peer=peer,
             utf8=composed.utf8,
             labels=composed.labels,
+            answered=True,
         )
         draft = self._acceptor.begin(envelope, composed.message)
         if len(draft.body) > self._settings.max_size:

@@ -23,6 +23,14 @@ class OnSuppressed(enum.IntEnum):
     REFUSE = 1
 
 
+class NotifySender(enum.IntEnum):
+    """Whether a Bridge's senders are told by mail of what fails. AUTO: while the Bridge has no webhook that tells it."""
+
+    AUTO = 0
+    ON = 1
+    OFF = 2
+
+
 class Account(msgspec.Struct, frozen=True, gc=False, tag="account"):
     """Who owns Bridges, Pools, sender domains, lists, suppressions and events."""
 
@@ -52,6 +60,13 @@ class Bridge(msgspec.Struct, frozen=True, gc=False, tag="bridge"):
     revoked_at: int = 0
     note_complaints: bool = False
     networks: tuple[str, ...] = ()
+    notify_sender: NotifySender = NotifySender.AUTO
+
+    def notifies(self, *, webhook: bool) -> bool:
+        """Whether its senders are told by mail. webhook: whether one tells it of its failures."""
+        return self.notify_sender is NotifySender.ON or (
+            self.notify_sender is NotifySender.AUTO and not webhook
+        )
 
 
 class Pool(msgspec.Struct, frozen=True, gc=False, tag="pool"):

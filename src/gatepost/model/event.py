@@ -30,6 +30,7 @@ class State(enum.IntEnum):
     LOGIN_FAILED = 12
     INCIDENT = 13
     REPORTED = 14  # a report came in that changes nothing
+    NOTIFIED = 15  # a message's sender was told what became of it
 
     @property
     def word(self) -> str:

@@ -3,6 +3,7 @@
 import msgspec
 
 from gatepost.model import message as messages
+from gatepost.model import notify as notify_values
 from gatepost.model import suppression as suppression_values
 
 
@@ -68,7 +69,7 @@ class Streak(msgspec.Struct, frozen=True, gc=False):
 
 
 class OpenDelivery(msgspec.Struct, frozen=True, gc=False):
-    """An open delivery's row joined with its message: what settlement reads."""
+    """An open delivery's row joined with its message: what settlement reads. tell, notify: whether and of what the sender is told."""
 
     id: int
     message: int
@@ -94,6 +95,8 @@ class OpenDelivery(msgspec.Struct, frozen=True, gc=False):
     seen: tuple[Seen, ...] = ()
     last_category: str = ""
     last_reply: bytes = b""
+    tell: bool = False
+    notify: notify_values.Notify = notify_values.Notify.NOTHING
 
 
 class Sent(msgspec.Struct, frozen=True, gc=False):

@@ -5,6 +5,7 @@ import enum
 import msgspec
 
 from gatepost.model import event as events
+from gatepost.model import notify
 
 
 class Status(enum.IntEnum):
@@ -33,7 +34,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     sender: MAIL FROM as given, empty for ``<>``. sender_domain: of From. size: bytes of the whole mail as it will be sent, before stuffing.
     eight_bit: has bytes over 127 in its body or headers. utf8: needs SMTPUTF8. received_at, expires_at: ms.
     tags: joined by commas. metadata: JSON or empty. subject: for people, decoded, at most 200 characters.
-    parts: how many body rows there are beyond the first.
+    parts: how many body rows there are beyond the first. tell: whether its sender is told of what fails; ret, envid: as he asked.
     """
 
     id: int
@@ -56,6 +57,9 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     utf8: bool = False
     parts: int = 0
     peer_ip: str = ""
+    tell: bool = False
+    ret: notify.Return = notify.Return.NOTHING
+    envid: str = ""
 
 
 class NewDelivery(msgspec.Struct, frozen=True, gc=False):
@@ -68,6 +72,7 @@ class NewDelivery(msgspec.Struct, frozen=True, gc=False):
     source: int
     lane: int
     provider: str
+    wish: notify.Wish | None = None
 
 
 class Idempotency(msgspec.Struct, frozen=True, gc=False):
@@ -77,11 +82,24 @@ class Idempotency(msgspec.Struct, frozen=True, gc=False):
     digest: bytes
 
 
+class Telling(msgspec.Struct, frozen=True, gc=False):
+    """That a submission is a notice: about which message of which Bridge, and which events it tells of, by their seq.
+
+    noted: the event of the message told about.
+    """
+
+    message: int
+    bridge: int
+    seqs: tuple[int, ...]
+    noted: events.Event
+
+
 class Submission(msgspec.Struct, frozen=True, gc=False):
     """Everything that one ``store.accept`` writes for one message.
 
     body: the first part (≤ 256 KiB). deliveries and queued stand side by side: the ``queued`` event of each
     recipient. rejected: events of recipients that admission already refused, with their numbers in the ledger.
+    answered: the submitter reads of each recipient in the answer, and is not told of those in a mail.
     """
 
     message: Message
@@ -90,6 +108,8 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
     received: events.Event
     queued: tuple[events.Event, ...]
     rejected: tuple[events.Event, ...] = ()
+    answered: bool = False
+    telling: Telling | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
@@ -108,7 +128,7 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
 class Due(msgspec.Struct, frozen=True, gc=False):
     """An open delivery as its lane's owner sees it: enough to attempt it without another read but the body's.
 
-    provider: the lane's, when acceptance hands the delivery over; a read by lane may leave it empty.
+    provider: the lane's, when acceptance hands the delivery over; a read by lane may leave it empty. asked: None where nothing was.
     """
 
     id: int
@@ -133,3 +153,4 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     provider: str = ""
     sender_domain: str = ""
     campaign: str = ""
+    asked: notify.Asked | None = None

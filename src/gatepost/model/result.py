@@ -20,7 +20,8 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
 
     started_at: ms. duration_ms: until the last reply. tls: ``TLSv1.3 …``, ``none (…)`` with the reason
     where it was wanted and did not come about, or empty. recipients: of the transaction, 0 where it did not come to one.
-    reports_until: ms; how long a late report can be tied to it by a token, 0 where it had none.
+    reports_until: ms; how long a late report can be tied to it by a token, 0 where it had none. dsn: the host was asked to tell the
+    sender itself what he asked for.
     """
 
     started_at: int
@@ -35,6 +36,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
     smarthost: bool = False
     recipients: int = 0
     reports_until: int = 0
+    dsn: bool = False
 
 
 class Attempted(msgspec.Struct, frozen=True, gc=False, tag="attempted"):

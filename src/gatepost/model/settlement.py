@@ -6,7 +6,7 @@ import msgspec
 
 from gatepost.model import event as events
 from gatepost.model import facts as fact_values
-from gatepost.model import late
+from gatepost.model import late, notify
 from gatepost.model import message as messages
 from gatepost.model import suppression as suppressions
 
@@ -46,7 +46,7 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     release: entries deleted. streaks: their new values. soften: what is done to entries of earlier settlements. (A mail that
     is taken ends all streaks of its Provider and domain: that is the store's, as it is the store that knows them.) sent:
     what the delivery leaves behind. filed: the report that is kept. charged_at: ms; the minute in which late events are
-    counted.
+    counted. notice: what the sender is told of the first event.
     """
 
     ending: Ending | None
@@ -60,3 +60,4 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     sent: fact_values.Sent | None = None
     filed: late.Filed | None = None
     charged_at: int = 0
+    notice: notify.Notice | None = None

@@ -12,7 +12,7 @@ from gatepost.model import facts as fact_values
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import verdict as verdicts
-from gatepost.policy import attempted, ending, provenance, remember, reported, suppress
+from gatepost.policy import attempted, ending, notices, provenance, remember, reported, suppress
 from gatepost.policy import terms as term_values
 
 Category = verdicts.Category
@@ -37,8 +37,9 @@ def settle(
     match result:
         case results.Attempted():
             if result.verdict.outcome is verdicts.Outcome.DELIVERED:
-                return _delivered(result, facts, now_ms)
-            return attempted.settle(result, facts, now_ms, jitter, terms)
+                return _delivered(result, facts, now_ms, terms)
+            settled = attempted.settle(result, facts, now_ms, jitter, terms)
+            return notices.added(settled, facts.delivery, now_ms, terms)
         case results.Reported():
             return reported.settle(result, facts, now_ms, terms)
         case _:
@@ -54,18 +55,22 @@ def _unattempted(
 ) -> settlements.Settlement:
     match result:
         case results.Blocked():
-            return _blocked(result, facts, now_ms)
+            return notices.added(
+                _blocked(result, facts, now_ms), facts.delivery, now_ms, terms, notices.blocked(result, facts)
+            )
         case results.Postponed():
             return _postponed(result, facts, now_ms, result.until + round(_SPREAD_MS * terms.scale * jitter))
         case results.Expired():
-            return ending.of_lifetime(facts, now_ms, terms)
+            return notices.added(ending.of_lifetime(facts, now_ms, terms), facts.delivery, now_ms, terms)
         case results.Cancelled():
             return _cancelled(result, facts, now_ms)
         case _:
             assert_never(result)
 
 
-def _delivered(result: results.Attempted, facts: fact_values.Facts, now_ms: int) -> settlements.Settlement:
+def _delivered(
+    result: results.Attempted, facts: fact_values.Facts, now_ms: int, terms: term_values.Terms
+) -> settlements.Settlement:
     """It was taken: what was held against the address is over, and what was only presumed is deleted."""
     event = provenance.attempted(_DELIVERED, result, facts.delivery, now_ms)
     told: tuple[events.Event, ...] = (event,)
@@ -86,6 +91,7 @@ def _delivered(result: results.Attempted, facts: fact_values.Facts, now_ms: int)
         address=remember.delivered(facts.address, now_ms),
         release=lifted,
         sent=_sent(result, facts, now_ms) if result.attempt.reports_until else None,
+        notice=notices.of_relay(result, facts.delivery, terms) if facts.delivery.notify else None,
     )
 
 

@@ -62,6 +62,15 @@ _BROKEN: Final = {
 }
 
 
+class Wanted(msgspec.Struct, frozen=True, gc=False):
+    """Reports that a server which offers DSN is asked for (RFC 3461 §5.2.1). mail: MAIL's parameters; rcpts: those of each
+    recipient in order, with a space before every one.
+    """
+
+    mail: tuple[bytes, ...]
+    rcpts: tuple[bytes, ...]
+
+
 class Transaction(msgspec.Struct, frozen=True, gc=False):
     """One message for one or more recipients. body: chunks with CRLF line ends, cut anywhere, not stuffed. size: of all."""
 
@@ -71,6 +80,7 @@ class Transaction(msgspec.Struct, frozen=True, gc=False):
     size: int
     eight_bit: bool = False
     smtputf8: bool = False
+    wanted: Wanted | None = None
 
 
 class ClientSession:
@@ -108,6 +118,11 @@ class ClientSession:
     def rcpt_max(self) -> int:
         """The most recipients that the server takes in a transaction (RFC 9422), 0 for unknown: who sends divides."""
         return self._opening.extensions.rcpt_max
+
+    @property
+    def dsn(self) -> bool:
+        """Whether the server tells the sender what becomes of a mail, where it is asked to."""
+        return self._opening.extensions.dsn
 
     @property
     def tls_refused(self) -> int:
@@ -184,7 +199,8 @@ class ClientSession:
         if not self.can_send or not recipients:
             raise states.LocalProtocolError("a transaction was begun where none may be, or for nobody")
         mail = commands.check(commands.write_mail(transaction.sender, self._parameters(transaction)), 1)
-        rcpts = commands.check(commands.write_rcpts(recipients), len(recipients))
+        words = transaction.wanted.rcpts if transaction.wanted is not None and self.dsn else ()
+        rcpts = commands.check(commands.write_rcpts(recipients, words), len(recipients))
         lacking = self._lacking(transaction)
         if lacking is not None:
             nothing = (None,) * len(recipients)
@@ -276,7 +292,9 @@ class ClientSession:
 
     def _rcpt(self) -> bytes:
         assert self._transaction is not None  # noqa: S101 - only called inside one
-        return commands.write_rcpts([self._transaction.recipients[self._answered]])
+        at, wanted = self._answered, self._transaction.wanted
+        words = wanted.rcpts[at : at + 1] if wanted is not None and self.dsn else ()
+        return commands.write_rcpts([self._transaction.recipients[at]], words)
 
     def _on_rcpt(self, reply: replies.Reply) -> None:
         if 300 <= reply.code < 400:
@@ -357,6 +375,8 @@ class ClientSession:
             found.append(b"BODY=8BITMIME")
         if transaction.smtputf8:
             found.append(b"SMTPUTF8")
+        if transaction.wanted is not None and self.dsn:
+            found += transaction.wanted.mail
         return found
 
     # --- small things, and ends

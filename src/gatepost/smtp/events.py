@@ -6,6 +6,7 @@ import msgspec
 
 from gatepost.model import address as addresses
 from gatepost.model import failure as failures
+from gatepost.model import notify
 from gatepost.model import reply as replies
 
 # --- the server's side
@@ -49,18 +50,21 @@ class StartTlsWanted(msgspec.Struct, frozen=True, gc=False):
 
 
 class MailGiven(msgspec.Struct, frozen=True, gc=False):
-    """Answer with ``mail_accepted`` or ``refuse``. sender: None for ``<>``. size: as announced, or 0."""
+    """Answer with ``mail_accepted`` or ``refuse``. sender: None for ``<>``. size: as announced, or 0. envid: as given, or empty."""
 
     sender: addresses.Address | None
     size: int = 0
     body_8bit: bool = False
     smtputf8: bool = False
+    ret: notify.Return = notify.Return.NOTHING
+    envid: str = ""
 
 
 class RcptGiven(msgspec.Struct, frozen=True, gc=False):
-    """Answer with ``rcpt_accepted`` or ``refuse``."""
+    """Answer with ``rcpt_accepted`` or ``refuse``. wish: None where nothing was asked."""
 
     address: addresses.Address
+    wish: notify.Wish | None = None
 
 
 class DataBegun(msgspec.Struct, frozen=True, gc=False):

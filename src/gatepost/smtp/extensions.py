@@ -30,6 +30,7 @@ class Extensions(msgspec.Struct, frozen=True):
     rcpt_max: int = 0
     mail_max: int = 0
     auth: frozenset[bytes] = frozenset()
+    dsn: bool = False
 
 
 NONE: Final = Extensions()
@@ -53,6 +54,7 @@ def read(reply: replies.Reply) -> Extensions:
         rcpt_max=_limit(limits, b"RCPTMAX"),
         mail_max=_limit(limits, b"MAILMAX"),
         auth=frozenset(words.get(b"AUTH", ())),
+        dsn=b"DSN" in words,
     )
 
 
@@ -69,6 +71,8 @@ def announce(offer: Extensions) -> list[bytes]:
         texts.append(b"SMTPUTF8")
     if offer.enhanced:
         texts.append(b"ENHANCEDSTATUSCODES")
+    if offer.dsn:
+        texts.append(b"DSN")
     if offer.starttls:
         texts.append(b"STARTTLS")
     if offer.auth:

@@ -46,7 +46,9 @@ _MECHANISMS = frozenset({b"PLAIN", b"LOGIN"})
 
 
 class ServerSettings(msgspec.Struct, frozen=True):
-    """What this listener offers. max_size: of a message in bytes, 0 for none. tls_active: implicit TLS."""
+    """What this listener offers. max_size: of a message in bytes, 0 for none. tls_active: implicit TLS. dsn: that the sender is
+    told of what becomes of a mail (RFC 3461).
+    """
 
     hostname: str
     max_size: int = 0
@@ -55,6 +57,7 @@ class ServerSettings(msgspec.Struct, frozen=True):
     tls_active: bool = False
     auth_required: bool = True
     auth_without_tls: bool = False
+    dsn: bool = False
 
 
 class ServerSession:
@@ -232,6 +235,7 @@ class ServerSession:
             enhanced=True,
             size_known=True,
             size=self._settings.max_size,
+            dsn=self._settings.dsn,
             auth=_MECHANISMS if self._may_authenticate() else frozenset(),
         )
         return self._hello(argument, extensions.announce(offer), esmtp=True)
@@ -308,7 +312,7 @@ class ServerSession:
         if self._settings.auth_required and not self._authenticated:
             found: events.MailGiven | bytes = replies.AUTH_REQUIRED
         else:
-            found = commands.mail(argument, self._settings.max_size)
+            found = commands.mail(argument, self._settings.max_size, dsn=self._settings.dsn)
         if isinstance(found, bytes):
             self._at.go(_T.REFUSE)
             return self._at.error(found)
@@ -325,7 +329,9 @@ class ServerSession:
                 return self._at.junk(replies.TOO_MANY_RECIPIENTS)
             self._at.say(replies.TOO_MANY_RECIPIENTS)
             return None
-        found = commands.rcpt(argument, self._settings.hostname, smtputf8=self._smtputf8)
+        found = commands.rcpt(
+            argument, self._settings.hostname, smtputf8=self._smtputf8, dsn=self._settings.dsn
+        )
         if isinstance(found, bytes):
             return self._at.error(found)
         self._at.go(_TO_RCPT)

@@ -21,6 +21,7 @@ class BridgeShape(msgspec.Struct, frozen=True):
     lifetime_s: int
     complaints: str
     networks: tuple[str, ...]
+    notify_sender: str
     created_at: str | None
     revoked_at: str | None
 
@@ -49,6 +50,7 @@ def bridge(one: directories.Bridge, known: directories.Directory) -> BridgeShape
         lifetime_s=one.lifetime_s,
         complaints="note" if one.note_complaints else "suppress",
         networks=one.networks,
+        notify_sender=one.notify_sender.name.lower(),
         created_at=moments.text_or_none(one.created_at),
         revoked_at=moments.text_or_none(one.revoked_at),
     )

@@ -17,7 +17,7 @@ import msgspec
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import facts as fact_values
-from gatepost.model import late
+from gatepost.model import late, notify
 from gatepost.model import message as messages
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
@@ -114,6 +114,24 @@ class QueueLine(msgspec.Struct, frozen=True):
     next_at: int
 
 
+class Told(msgspec.Struct, frozen=True):
+    """One recipient that a sender is to be told of: by which event. orcpt: as given, or empty. detail: see ``notify.Notice``."""
+
+    event: events.Event
+    action: notify.Action
+    orcpt: str
+    detail: str
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """A message whose notice is due. made: how many it had before. original: its header, or all of it where that was asked for."""
+
+    message: messages.Message
+    made: int
+    original: bytes
+    told: tuple[Told, ...]
+
+
 class Store(Protocol):
     """Everything durable. See the module's guarantees."""
 
@@ -132,6 +150,8 @@ class Store(Protocol):
         A message none of whose recipients is left keeps no body. Idempotent by message id. With ``idempotency`` the
         call is one request of one Bridge: a repeat of key and digest returns the kept answers and writes nothing;
         a repeat of the key with another digest raises BadInput("Idempotency-Key", …). Kept 24 h. Raises StoreBusy.
+        A notice (``telling``) is taken once: where what it tells of was told or dropped meanwhile, nothing is written and
+        the answer is a duplicate's.
         """
         ...
 
@@ -295,6 +315,18 @@ class Store(Protocol):
 
     async def report(self, identity: int) -> late.Filed | None:
         """One report with the beginning of its bytes."""
+        ...
+
+    async def notices(self, now_ms: int, limit: int, most: int) -> list[Pending]:
+        """Messages whose notice is due, the longest due first, each with at most ``most`` recipients to tell of."""
+        ...
+
+    async def put_off_notices(self, messages: Sequence[int], until: int) -> None:
+        """Their notices are due again at ``until`` (ms)."""
+        ...
+
+    async def drop_notices(self, messages: Sequence[int]) -> None:
+        """What is to be told of these messages now is not told."""
         ...
 
     async def lease_worker(self) -> int:

@@ -24,7 +24,7 @@ SELECT bridge FROM turn WHERE bridge IS NOT NULL AND EXISTS (
 -- due: the first rows of one Bridge that are due.
 SELECT d.id, d.message, d.lane, m.account, d.bridge, d.source, d.priority, d.next_at, m.expires_at, d.attempts,
   m.sender, d.recipient, coalesce(d.key, d.recipient), d.domain, m.list, m.size, m.parts, m.eight_bit, m.utf8,
-  m.sender_domain, m.campaign
+  m.sender_domain, m.campaign, m.ret, m.envid, d.notify, d.orcpt
 FROM delivery d JOIN message m ON m.id = d.message
 WHERE d.status = 0 AND d.lane = ? AND d.priority = ? AND d.bridge = ? AND d.next_at <= ?
 ORDER BY d.next_at LIMIT ?;
@@ -76,6 +76,18 @@ FROM report WHERE id < ? ORDER BY id DESC LIMIT ?;
 -- report
 SELECT * FROM report WHERE id = ?;
 
+-- notices: messages whose notice is due, the longest due first.
+SELECT message, made, original FROM notice WHERE due_at <= ? ORDER BY due_at, message LIMIT ?;
+
+-- notice_recipients: what is to be told of a message.
+SELECT event, action, orcpt, detail FROM notice_recipient WHERE message = ? ORDER BY event LIMIT ?;
+
+-- events_by_seq
+SELECT * FROM event WHERE seq IN carray(?) ORDER BY seq;
+
+-- exact_message
+SELECT * FROM message WHERE id = ?;
+
 -- directory_version
 SELECT value FROM meta WHERE key = 'directory';
 
@@ -114,7 +126,7 @@ WHERE recipient_hash = ? AND recipient IS NOT NULL ORDER BY message DESC LIMIT ?
 SELECT json_group_array(json_array(
   d.id, d.message, m.account, d.bridge, m.pool, d.source, d.lane, l.provider, d.priority, d.status,
   d.recipient, d.key, d.domain, m.sender_domain, m.list, m.campaign, m.tags, m.received_at, m.expires_at,
-  d.next_at, d.attempts, d.seen, d.last_category, hex(d.last_reply), m.recipients, m.parts))
+  d.next_at, d.attempts, d.seen, d.last_category, hex(d.last_reply), m.recipients, m.parts, m.tell, d.notify))
 FROM delivery d JOIN message m ON m.id = d.message LEFT JOIN lane l ON l.id = d.lane
 WHERE d.id = ?;
 

@@ -27,7 +27,10 @@ CREATE TABLE message (
   utf8 INTEGER NOT NULL,
   parts INTEGER NOT NULL,
   peer_ip INTEGER NOT NULL,
-  recipients INTEGER NOT NULL  -- ids of its deliveries: id + 1 … id + recipients
+  recipients INTEGER NOT NULL, -- ids of its deliveries: id + 1 … id + recipients
+  tell INTEGER NOT NULL,       -- whether its sender is told of what fails
+  ret INTEGER NOT NULL,
+  envid TEXT NOT NULL
 );
 
 -- The first part of a body, by message; gone when the last delivery is final.
@@ -56,7 +59,9 @@ CREATE TABLE delivery (
   seen TEXT,                 -- JSON: [category, first_at, count] of each category met
   last_category TEXT,
   last_reply BLOB,
-  reason TEXT
+  reason TEXT,
+  notify INTEGER,            -- NOTIFY and ORCPT, where they were given
+  orcpt TEXT
 );
 CREATE INDEX delivery_due ON delivery (lane, priority, bridge, next_at) WHERE status = 0;
 
@@ -223,6 +228,25 @@ CREATE TABLE report (
   event INTEGER NOT NULL,    -- the first one that it led to, or 0
   raw BLOB NOT NULL          -- its beginning
 );
+
+-- Messages whose sender is to be told something, with what is returned of them: from the first thing to tell until the message's end.
+CREATE TABLE notice (
+  message INTEGER PRIMARY KEY,
+  due_at INTEGER,          -- NULL: all was told
+  made INTEGER NOT NULL,
+  original BLOB NOT NULL
+);
+CREATE INDEX notice_due ON notice (due_at) WHERE due_at IS NOT NULL;
+
+-- What is to be told, until it is told.
+CREATE TABLE notice_recipient (
+  message INTEGER NOT NULL,
+  event INTEGER NOT NULL,  -- its seq
+  action INTEGER NOT NULL,
+  orcpt TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  PRIMARY KEY (message, event)
+) WITHOUT ROWID;
 
 -- Events per minute and dimensions, one row per writer; readers sum over writers.
 CREATE TABLE counter (

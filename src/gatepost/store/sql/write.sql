@@ -10,7 +10,7 @@ SELECT id, text FROM name WHERE text IN (SELECT value FROM json_each(?));
 SELECT id FROM message WHERE id IN carray(?);
 
 -- rows: insert_messages
-INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- rows: insert_bodies
 INSERT INTO body VALUES (?, ?);
@@ -22,8 +22,8 @@ INSERT INTO body_part VALUES (?, ?, ?) ON CONFLICT DO NOTHING;
 DELETE FROM body_part WHERE message IN carray(?);
 
 -- rows: insert_deliveries
-INSERT INTO delivery (id, message, lane, priority, bridge, next_at, status, source, attempts, recipient, key, domain)
-VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0, ?, ?, ?);
+INSERT INTO delivery (id, message, lane, priority, bridge, next_at, status, source, attempts, recipient, key, domain, notify, orcpt)
+VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0, ?, ?, ?, ?, ?);
 
 -- rows: insert_events
 INSERT INTO event VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
@@ -45,7 +45,7 @@ ON CONFLICT DO UPDATE SET
 SELECT json_group_array(json_array(
   d.id, d.message, m.account, d.bridge, m.pool, d.source, d.lane, l.provider, d.priority, d.status,
   d.recipient, d.key, d.domain, m.sender_domain, m.list, m.campaign, m.tags, m.received_at, m.expires_at,
-  d.next_at, d.attempts, d.seen, d.last_category, hex(d.last_reply), m.recipients, m.parts))
+  d.next_at, d.attempts, d.seen, d.last_category, hex(d.last_reply), m.recipients, m.parts, m.tell, d.notify))
 FROM delivery d
 JOIN message m ON m.id = d.message
 LEFT JOIN lane l ON l.id = d.lane
@@ -112,9 +112,55 @@ DELETE FROM taken WHERE at < ?;
 -- delete_deliveries
 DELETE FROM delivery WHERE id IN carray(?);
 
--- open_of_messages: of these messages, those that still have an open delivery.
-SELECT m.id FROM message m WHERE m.id IN carray(?)
-AND EXISTS (SELECT 1 FROM delivery d WHERE d.id > m.id AND d.id <= m.id + m.recipients);
+-- open_of_messages: of each of these messages, whether it still has an open delivery, and whether a notice waits for its end.
+SELECT m.id, EXISTS (SELECT 1 FROM delivery d WHERE d.id > m.id AND d.id <= m.id + m.recipients),
+  EXISTS (SELECT 1 FROM notice n WHERE n.message = m.id AND n.due_at IS NOT NULL)
+FROM message m WHERE m.id IN carray(?);
+
+-- notices_due: these messages have nothing more to wait for.
+UPDATE notice SET due_at = min(due_at, ?1) WHERE message IN carray(?2) AND due_at IS NOT NULL;
+
+-- notices_of: what is known of the notices of these messages.
+SELECT message, due_at, made FROM notice WHERE message IN carray(?);
+
+-- notice_originals: what may be returned of these messages.
+SELECT m.id, m.ret, m.size, b.data FROM message m LEFT JOIN body b ON b.id = m.id WHERE m.id IN carray(?);
+
+-- original_recipients
+SELECT id, orcpt FROM delivery WHERE id IN carray(?) AND orcpt IS NOT NULL;
+
+-- delay_told
+UPDATE delivery SET notify = notify & ~2 WHERE id IN carray(?);
+
+-- rows: put_notice
+INSERT INTO notice VALUES (?, ?, ?, ?) ON CONFLICT (message) DO UPDATE SET due_at = excluded.due_at;
+
+-- rows: put_notice_recipient
+INSERT INTO notice_recipient VALUES (?, ?, ?, ?, ?);
+
+-- events_to_tell
+SELECT event FROM notice_recipient WHERE message = ?;
+
+-- delete_told
+DELETE FROM notice_recipient WHERE message = ? AND event IN carray(?);
+
+-- notice_made: due_at: of the next one, where more is to be told, else NULL.
+UPDATE notice SET made = made + 1, due_at = ? WHERE message = ?;
+
+-- delete_notices
+DELETE FROM notice WHERE message IN carray(?);
+
+-- delete_untold
+DELETE FROM notice_recipient WHERE message IN carray(?);
+
+-- put_off_notices
+UPDATE notice SET due_at = ?1 WHERE message IN carray(?2) AND due_at IS NOT NULL;
+
+-- old_notices: of messages that have ended, all of which was told.
+DELETE FROM notice WHERE message IN (
+  SELECT n.message FROM notice n JOIN message m ON m.id = n.message
+  WHERE n.due_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.id > m.id AND d.id <= m.id + m.recipients) LIMIT 500);
 
 -- delete_bodies
 DELETE FROM body WHERE id IN carray(?);

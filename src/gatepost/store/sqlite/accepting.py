@@ -14,7 +14,7 @@ from gatepost.model import message as messages
 from gatepost.model import suppression as suppressions
 from gatepost.policy import admit
 from gatepost.store import port
-from gatepost.store.sqlite import floor, names
+from gatepost.store.sqlite import floor, names, noticing
 from gatepost.store.sqlite import transaction as transactions
 
 _ANSWERS = msgspec.json.Decoder(list[messages.Accepted])
@@ -84,26 +84,31 @@ def _one(
     refuse: port.Refuse,
     entries: floor.Floor,
 ) -> messages.Accepted:
-    message = submission.message
+    message, telling = submission.message, submission.telling
+    if telling is not None and not noticing.take(tx, telling):
+        return _again(submission)
     tx.add_event(submission.received)
     for event in submission.rejected:
         tx.add_event(event)
-    sender = suppressions.Sender(message.account, message.bridge, message.list)
+    bridge = message.bridge if telling is None else telling.bridge
+    sender = suppressions.Sender(message.account, bridge, message.list)
+    refused: list[noticing.Refused] = []
     states: list[events.State] = []
     reasons: list[str] = []
     number = tx.names.known
     for position, delivery in enumerate(submission.deliveries):
         entry = entries.blocking(delivery.key, delivery.domain, sender, tx.now_ms) if entries.any else None
         if entry is not None:
-            event = refuse(submission, position, entry)
-            tx.add_event(event)
+            seq = tx.add_event(refuse(submission, position, entry))
             states.append(events.State.REJECTED)
             reasons.append(admit.public_reason(entry, message.account, message.bridge))
+            if message.tell and not submission.answered:
+                refused.append(noticing.Refused(seq, reasons[-1], delivery.wish))
             continue
         tx.add_event(submission.queued[position])
         states.append(events.State.QUEUED)
         reasons.append("")
-        recipient = delivery.recipient.decode()
+        recipient, wish = delivery.recipient.decode(), delivery.wish
         tx.add_row(
             "insert_deliveries",
             (
@@ -117,10 +122,16 @@ def _one(
                 recipient,
                 delivery.key if delivery.key != recipient else None,
                 number[delivery.domain],
+                wish.notify or None if wish is not None else None,
+                wish.orcpt or None if wish is not None else None,
             ),
         )
     queued = states.count(events.State.QUEUED)
     _write_message(tx, submission, with_body=bool(queued))
+    if refused:
+        noticing.refused(tx, submission, refused, ended=not queued)
+    if telling is not None:
+        noticing.tell(tx, telling, sent=bool(queued))
     rejected = len(states) - queued + len(submission.rejected)
     tx.add_ledger(message.bridge, transactions.ACCEPTED, queued + rejected)
     if rejected:
@@ -155,6 +166,9 @@ def _write_message(tx: transactions.Transaction, submission: messages.Submission
             m.parts,
             number[m.peer_ip],
             len(submission.deliveries),
+            int(m.tell),
+            m.ret,
+            m.envid,
         ),
     )
     if with_body:

@@ -92,6 +92,8 @@ def sweep(tx: transactions.Transaction, before_ms: int) -> int:
     swept += tx.db.changes()
     tx.execute("old_reports", tx.now_ms - _KEPT_REPORTS_MS)
     swept += tx.db.changes()
+    tx.execute("old_notices")
+    swept += tx.db.changes()
     tx.execute("old_taken", tx.now_ms - _KEPT_TAKEN_MS)
     tx.execute("old_streaks", tx.now_ms - _KEPT_TAKEN_MS)
     tx.execute("old_answers", tx.now_ms - _KEPT_ANSWERS_MS)

@@ -12,7 +12,7 @@ from gatepost.model import address as addresses
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import facts as fact_values
-from gatepost.model import late
+from gatepost.model import late, notify
 from gatepost.model import message as messages
 from gatepost.model import suppression as suppressions
 from gatepost.store import filters, port, queries
@@ -53,7 +53,20 @@ class Reader:
 
     def _due(self, row: tuple[object, ...]) -> messages.Due:
         (ident, message, lane, account, bridge, source, priority, next_at, expires, attempts, *rest) = row
-        sender, recipient, key, domain, listed, size, parts, eight_bit, utf8, sender_domain, campaign = rest
+        (
+            sender,
+            recipient,
+            key,
+            domain,
+            listed,
+            size,
+            parts,
+            eight_bit,
+            utf8,
+            sender_domain,
+            campaign,
+            *asked,
+        ) = rest
         return messages.Due(
             id=rows.integer(ident),
             message=rows.integer(message),
@@ -76,6 +89,7 @@ class Reader:
             utf8=bool(utf8),
             sender_domain=self._texts.of(sender_domain),
             campaign=self._texts.of(campaign),
+            asked=_asked(asked) if any(asked) else None,
         )
 
     def bodies(self, wanted: Sequence[int]) -> dict[int, tuple[bytes, ...]]:
@@ -211,6 +225,9 @@ class Reader:
             utf8=bool(row[17]),
             parts=rows.integer(row[18]),
             peer_ip=text(row[19]),
+            tell=bool(row[21]),
+            ret=notify.Return(rows.integer(row[22])),
+            envid=str(row[23]),
         )
 
     def trace(self, identity: int) -> list[events.Event]:
@@ -287,6 +304,26 @@ class Reader:
         """See the port."""
         return [rows.integer(ident) for (ident,) in self._rows("stuck", before_ms, limit)]
 
+    def notices(self, now_ms: int, limit: int, most: int) -> list[port.Pending]:
+        """See the port."""
+        found: list[port.Pending] = []
+        for message, made, original in self._rows("notices", now_ms, limit).fetchall():
+            told = self._told(rows.integer(message), most)
+            found += [
+                port.Pending(self._message(row), rows.integer(made), rows.octets(original), told)
+                for row in self._rows("exact_message", message)
+            ]
+        return found
+
+    def _told(self, message: int, most: int) -> tuple[port.Told, ...]:
+        asked = {rows.integer(row[0]): row[1:] for row in self._rows("notice_recipients", message, most)}
+        told: list[port.Told] = []
+        for row in self._rows("events_by_seq", names.int64s(list(asked))):
+            event = rows.event_of(row, self._texts.of)
+            action, orcpt, detail = asked[event.seq]
+            told.append(port.Told(event, notify.Action(rows.integer(action)), str(orcpt), str(detail)))
+        return tuple(told)
+
     # --- small things
 
     def _rows(self, statement: str, *bindings: object) -> apsw.Cursor:
@@ -308,6 +345,16 @@ class Reader:
         clause, values = filters.compose(where, table)
         sql = self._sql[statement].replace("{where}", clause)
         return self.db.execute(sql, (*before, *values, *behind))
+
+
+def _asked(values: Sequence[object]) -> notify.Asked:
+    ret, envid, wanted, orcpt = values
+    return notify.Asked(
+        notify.Return(rows.integer(ret)),
+        str(envid),
+        notify.Notify(rows.integer(wanted)),
+        str(orcpt or ""),
+    )
 
 
 def _ledger_line(bridge: int, totals: Sequence[int], still_open: int) -> port.LedgerLine:

@@ -12,6 +12,7 @@ from gatepost.model import address as addresses
 from gatepost.model import event as events
 from gatepost.model import facts as fact_values
 from gatepost.model import message as messages
+from gatepost.model import notify
 from gatepost.model import reply as replies
 from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
@@ -20,6 +21,7 @@ Row = tuple[object, ...]
 Number = Callable[[str], int]
 Text = Callable[[int], str]
 
+_UNASKED = notify.Notify.NOTHING
 _QUEUED = events.State.QUEUED
 _REJECTED = events.State.REJECTED
 _STATES = {s.value: s for s in events.State}
@@ -248,6 +250,8 @@ class OpenRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
     last_reply: str | None
     recipients: int
     parts: int
+    tell: int
+    notify: int | None
 
 
 OPEN_ROWS = msgspec.json.Decoder(list[OpenRow])
@@ -281,6 +285,8 @@ def open_of(row: OpenRow, text: Callable[[int | None], str]) -> fact_values.Open
         seen=tuple(fact_values.Seen(*s) for s in _SEEN.decode(seen)) if seen else (),
         last_category=row.last_category or "",
         last_reply=bytes.fromhex(row.last_reply) if row.last_reply else b"",
+        tell=bool(row.tell),
+        notify=notify.Notify(row.notify) if row.notify else _UNASKED,
     )
 
 

@@ -17,7 +17,7 @@ from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
 from gatepost.policy import streaks
 from gatepost.store import port
-from gatepost.store.sqlite import filing, floor, history, names, rows
+from gatepost.store.sqlite import filing, floor, history, names, noticing, rows
 from gatepost.store.sqlite import transaction as transactions
 
 _EPOCHS = msgspec.json.Decoder(list[int])
@@ -60,6 +60,7 @@ class _Batch:
         self.moved: dict[int, list[object]] = {}
         self.epochs = self._epochs()
         self.history = history.History(tx, self._places(wanted))
+        self.noticing = noticing.Noticing(tx)
 
     def _open(self, wanted: list[int]) -> dict[int, _Open]:
         text = self.tx.texts.of
@@ -169,8 +170,10 @@ def _report(batch: _Batch, result: results.Reported, decide: port.Decide) -> set
 def _take(batch: _Batch, one: _Open, result: results.Result, settlement: settlements.Settlement) -> None:
     tx = batch.tx
     delivery = one.delivery
-    _change(batch, settlement)
+    seqs = _change(batch, settlement)
     _remember(batch, one, result, settlement)
+    if settlement.notice is not None:
+        one.delivery = batch.noticing.add(delivery, settlement.notice, seqs[0])
     if settlement.ending is not None:
         if settlement.sent is not None:
             batch.filing.leave(settlement.sent, one.recipients)
@@ -257,9 +260,11 @@ def _move(batch: _Batch, one: _Open, to: settlements.Reschedule) -> None:
 
 def _write(batch: _Batch) -> None:
     tx = batch.tx
+    batch.noticing.read()
     if batch.ended:
         tx.execute("delete_deliveries", names.int64s([one.delivery.id for one in batch.ended]))
-        _drop_bodies(batch)
+        batch.noticing.ended = _drop_bodies(batch)
+    batch.noticing.write()
     for entry, event in batch.entries.values():
         tx.add_row("insert_suppression", rows.suppression_row(entry, event))
     if batch.moved:
@@ -271,19 +276,26 @@ def _write(batch: _Batch) -> None:
         tx.flush()  # the next job may be an acceptance, which reads them
 
 
-def _drop_bodies(batch: _Batch) -> None:
-    """Bodies whose last delivery has just ended: with one recipient that is certain, else the rows tell."""
+def _drop_bodies(batch: _Batch) -> set[int]:
+    """Bodies whose last delivery has just ended: with one recipient that is certain, else the rows tell. Those messages."""
     tx = batch.tx
     messages = {one.delivery.message: one for one in batch.ended}
     shared = [message for message, one in messages.items() if one.recipients > 1]
     if shared:
-        for (still_open,) in tx.execute("open_of_messages", names.int64s(shared)):
-            del messages[still_open]
+        told: list[int] = []
+        for message, still_open, waits in tx.execute("open_of_messages", names.int64s(shared)):
+            if still_open:
+                del messages[message]
+            elif waits:
+                told.append(message)
+        if told:
+            tx.execute("notices_due", tx.now_ms, names.int64s(told))
     if messages:
         tx.execute("delete_bodies", names.int64s(list(messages)))
     with_parts = [message for message, one in messages.items() if one.parts]
     if with_parts:
         tx.execute("delete_parts", names.int64s(with_parts))
+    return set(messages)
 
 
 def write_entry(tx: transactions.Transaction, entry: suppressions.Suppression, event: int) -> bool:

@@ -31,6 +31,7 @@ from gatepost.store.sqlite import (
     administration,
     connections,
     directory,
+    noticing,
     reading,
     settling,
     writer,
@@ -272,6 +273,18 @@ class SqliteStore:
     async def report(self, identity: int) -> late.Filed | None:
         """See the port."""
         return await self._scan(lambda reader: reader.report(identity))
+
+    async def notices(self, now_ms: int, limit: int, most: int) -> list[port.Pending]:
+        """See the port."""
+        return await self._scan(lambda reader: reader.notices(now_ms, limit, most))
+
+    async def put_off_notices(self, messages: Sequence[int], until: int) -> None:
+        """See the port."""
+        await self._write(1, lambda tx: noticing.put_off(tx, messages, until))
+
+    async def drop_notices(self, messages: Sequence[int]) -> None:
+        """See the port."""
+        await self._write(1, lambda tx: noticing.drop(tx, messages))
 
     # --- owners and upkeep
 

@@ -38,6 +38,8 @@ class Transaction:
                 "put_streaks",
                 "put_sent",
                 "insert_report",
+                "put_notice",
+                "put_notice_recipient",
                 "add_counters",
                 "add_ledger",
                 "assign_slots",

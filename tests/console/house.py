@@ -14,7 +14,9 @@ from tests.store import store_values
 from gatepost import clock as clocks
 from gatepost.app import serving
 from gatepost.console import api, auth, changing, pages, rates
+from gatepost.console import events as console_events
 from gatepost.console import settings as console_settings
+from gatepost.feed import stream
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.net import http_server, listen
@@ -51,8 +53,10 @@ class House:
         self.keyring = auth.Keyring(directories.Directory())
         self.wrong: list[str] = []
         self.asked = rates.Rates(settings.per_min, self.clock)
-        parts = changing.Parts(store, PEPPER, self.clock, self.take)
-        self.operations = serving.all_operations(parts)
+        self.hub = stream.Hub(store)
+        common = changing.Parts(store, PEPPER, self.clock, self.take)
+        places = console_events.Places(settings.max_streams)
+        self.operations = serving.all_operations(console_events.Parts(common, self.hub.follow, places))
         self.api = api.Api(
             api.Parts(
                 keyring=lambda: self.keyring,
@@ -102,10 +106,17 @@ class House:
         if data is not None:
             given.setdefault("Content-Type", "application/json")
         async with self.session.request(method, self.base + path, data=data, headers=given) as answer:
-            return Said(answer.status, answer.headers, await answer.text())
+            endless = answer.content_type == "text/event-stream"
+            return Said(answer.status, answer.headers, "" if endless else await answer.text())
 
     async def get(self, path: str, *, key: str | None = ADMIN) -> Said:
         return await self.ask("GET", path, key=key)
+
+    async def wait_listeners(self, count: int) -> None:
+        """Until so many follow the stream."""
+        async with asyncio.timeout(10):
+            while self.hub.listeners != count:  # noqa: ASYNC110 - what is waited for is what the test is about
+                await asyncio.sleep(0.01)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -150,7 +161,7 @@ class House:
 
 
 def _of(event: events.Event, account: int, name: str) -> events.Event:
-    return msgspec.structs.replace(event, account=account, list=f"{name}-list")
+    return msgspec.structs.replace(event, account=account, pool=account, list=f"{name}-list")
 
 
 @contextlib.asynccontextmanager
@@ -163,11 +174,13 @@ async def opened(path: Path, *, header_s: float = 5.0, **settings: object) -> As
     waits = http_server.Waits(header_s, 1, 1.0)
     server = http_server.HttpServer(house.api, None, behind_proxy=False, waits=waits)
     house.base = f"http://{listen.shown(sockets[0])}"
-    running = asyncio.get_running_loop().create_task(server.run(sockets))
+    loop = asyncio.get_running_loop()
+    running = asyncio.gather(loop.create_task(server.run(sockets)), loop.create_task(house.hub.run()))
     try:
         yield house
     finally:
         await house.close()
+        house.hub.stop()
         server.stop()
         await running
         await store.close()

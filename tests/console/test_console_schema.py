@@ -22,6 +22,8 @@ async def _checked(path: Path, key: str, *options: str) -> None:
             "--header",
             f"Authorization: Bearer {key}",
             "--no-color",
+            "--exclude-operation-id",
+            "streamEvents",  # it has no end
             *options,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

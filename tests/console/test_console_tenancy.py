@@ -15,6 +15,7 @@ from tests.console import house as houses
 from gatepost import clock as clocks
 from gatepost.app import serving
 from gatepost.console import changing, openapi
+from gatepost.console import events as console_events
 from gatepost.model import ids
 
 
@@ -32,6 +33,13 @@ FOREIGN: dict[str, list[tuple[str, object]]] = {
     "getMe": [("/v1/me", None)],
     "listBridges": [("/v1/bridges", None)],
     "getBridge": [("/v1/bridges/theirs-account/theirs-bridge", None)],
+    "listEvents": [
+        ("/v1/events", None),
+        ("/v1/events?bridge=theirs-bridge", None),
+        ("/v1/events?message={message}", None),
+        ("/v1/events?list=theirs-list&account=theirs-account", None),
+    ],
+    "streamEvents": [],  # test_console_events: a_bridge_hears_of_its_own_mail_alone
     "listSuppressions": [
         ("/v1/suppressions", None),
         ("/v1/suppressions?bridge=theirs-bridge", None),
@@ -60,7 +68,8 @@ def _document() -> Any:
     class _NoStore:
         pass
 
-    parts = changing.Parts(_NoStore(), b"", clocks.SystemClock(), lambda _: None)  # type: ignore[arg-type]
+    common = changing.Parts(_NoStore(), b"", clocks.SystemClock(), lambda _: None)  # type: ignore[arg-type]
+    parts = console_events.Parts(common, lambda *_: None, console_events.Places(1))  # type: ignore[arg-type]
     return json.loads(openapi.document(serving.all_operations(parts), "1"))
 
 

@@ -8,6 +8,8 @@ from gatepost import clock as clocks
 from gatepost import config
 from gatepost.app import compose
 from gatepost.console import api, audits, auth, bridges, changing, floor, keys, operation, pages, rates
+from gatepost.console import events as console_events
+from gatepost.feed import stream
 from gatepost.ingest import failures, gather
 from gatepost.ingest import settings as ingest_settings
 from gatepost.model import directory as directories
@@ -30,7 +32,10 @@ class Serving:
         self._noting: gather.Gather[events.Event, None] = gather.Gather(self._note, tasks)
         self.failures = failures.Failures(clock, 1.0, lambda event: self._noting.ask(event, lambda _: None))
         pepper = compose.pepper(settings)
-        operations = all_operations(changing.Parts(store, pepper, clock, self._take))
+        self._hub = stream.Hub(store)
+        common = changing.Parts(store, pepper, clock, self._take)
+        places = console_events.Places(settings.console.max_streams)
+        operations = all_operations(console_events.Parts(common, self._hub.follow, places))
         parts = api.Parts(
             keyring=lambda: self._keyring,
             pepper=pepper,
@@ -52,7 +57,10 @@ class Serving:
         host, number = ingest_settings.host_port(self._settings.console.address, "console.address")
         sockets = listen.bind(host, number, "console.address", reuse_port=False)
         self._take(await self._store.directory())
-        await self._server.run(sockets)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._hub.run())
+            await self._server.run(sockets)
+            self._hub.stop()
 
     async def follow(self) -> None:
         """Keep the keys as new as the store, and tell of wrong ones."""
@@ -65,6 +73,7 @@ class Serving:
     def stop(self) -> None:
         """Take no new connection; what is under way is answered."""
         self._stopping = True
+        self._hub.stop()
         self._server.stop()
 
     def _take(self, known: directories.Directory) -> None:
@@ -76,11 +85,12 @@ class Serving:
         return [None] * len(noted)
 
 
-def all_operations(parts: changing.Parts) -> list[operation.Operation]:
+def all_operations(parts: console_events.Parts) -> list[operation.Operation]:
     """Everything that the API does."""
     return [
-        *keys.operations(parts),
-        *bridges.operations(parts),
-        *floor.operations(parts),
-        *audits.operations(parts),
+        *keys.operations(parts.common),
+        *bridges.operations(parts.common),
+        *console_events.operations(parts),
+        *floor.operations(parts.common),
+        *audits.operations(parts.common),
     ]

@@ -128,7 +128,9 @@ async def follow_feed(
     """Pages of events, until the end of the feed or, with follow, until the stop."""
     after = wanted.after
     if wanted.since:
-        after = max(after, await seek(store, wanted.since - SLACK_MS))
+        from gatepost.store import windows
+
+        after = max(after, await windows.seek(store, wanted.since - SLACK_MS))
     while not out.ended:
         # Read before the page: what is committed up to here, the page has seen, even if nothing of it matched.
         known = await store.last_seq()
@@ -145,19 +147,6 @@ async def follow_feed(
         if not wanted.follow or (wanted.until and context.now_ms() > wanted.until + SLACK_MS):
             return
         await out.wait(POLL_S)
-
-
-async def seek(store: "port.Store", at: int) -> int:
-    """A seq behind which everything told at that time or later is, found by halves."""
-    low, high = 0, await store.last_seq()
-    while low < high:
-        middle = (low + high) // 2
-        page = await store.feed(middle, 1)
-        if page and page[0].at < at:
-            low = page[0].seq
-        else:
-            high = middle
-    return low
 
 
 def _fits(one: "events_.Event", wanted: Wanted) -> bool:

@@ -58,5 +58,7 @@ def _tell(settings: "configs.Settings") -> None:
     lines = [f"SMTP {one.address} ({one.name}, TLS {one.tls.value})" for one in settings.listener]
     if settings.http.address:
         lines.append(f"HTTP{'S' if settings.http.tls else ''} {settings.http.address}")
+    if settings.console.address:
+        lines.append(f"console HTTP{'S' if settings.console.tls else ''} {settings.console.address}")
     with contextlib.suppress(OSError):  # whoever started it may have closed its end
         print(f"gatepost: {settings.hostname} listens: {', '.join(lines) or 'nowhere'}", flush=True)

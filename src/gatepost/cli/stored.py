@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from gatepost.cli import feed
 from gatepost.model import event as events
-from gatepost.store import filters, port
+from gatepost.store import filters, port, windows
 
 _STATES = frozenset({events.State.DEFERRED, events.State.BOUNCED, events.State.REJECTED})
 
@@ -15,7 +15,7 @@ _STATES = frozenset({events.State.DEFERRED, events.State.BOUNCED, events.State.R
 async def replies(store: port.Store, since: int, category: str = "") -> AsyncIterator[events.Event]:
     """The events of attempts that a server refused since then (ms; 0: ever), of one category or of all."""
     where = (filters.Condition("category", category),) if category else ()
-    after = await feed.seek(store, since - feed.SLACK_MS) if since else 0
+    after = await windows.seek(store, since - feed.SLACK_MS) if since else 0
     while page := await store.feed(after, feed.PAGE, where):
         after = page[-1].seq
         for event in page:

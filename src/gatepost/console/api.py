@@ -127,6 +127,7 @@ class Api:
             known=self._p.keyring().directory,
             path={name: str(value) for name, value in request.path_params.items()},
             headers=request.headers,
+            valid=lambda: self._p.keyring().holds(caller),
             where=where,
             digest=_digest(request, body),
         )
@@ -173,9 +174,11 @@ async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
 def _chosen(found: Mapping[str, operation.Operation], method: str, left: rates.Left) -> operation.Operation:
     if not left.allowed:
         raise problem.later(429, "this key has asked too often", left.reset_s)
-    one = found.get("GET" if method == "HEAD" else method)
+    listed = found.get("GET")
+    bare = {"HEAD": listed} if listed is not None and listed.media == (operation.JSON,) else {}
+    one = {**found, **bare}.get(method)
     if one is None:
-        allowed = ", ".join(sorted({*found, *({"HEAD"} if "GET" in found else ())}))
+        allowed = ", ".join(sorted({*found, *bare}))
         headers = ((b"allow", allowed.encode()),)
         raise problem.problem(405, f"only {allowed} is allowed here", headers=headers)
     return one

@@ -13,7 +13,7 @@ from gatepost.store import credentials
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who asks. name: as the audit log writes it.
+    """Who asks. name: as the audit log writes it. mac: of the key.
 
     number: under which requests that are made twice are recognised: a Bridge's id, an API key's below zero.
     bridge: the Bridge whose own key it is; its role is none of the three.
@@ -24,6 +24,7 @@ class Caller(msgspec.Struct, frozen=True):
     role: directories.Role
     networks: tuple[str, ...] = ()
     bridge: directories.Bridge | None = None
+    mac: bytes = b""
 
     def comes_from(self, ip: str) -> bool:
         """Whether the key may be used from there."""
@@ -41,11 +42,18 @@ class Keyring:
             if bridge.key_mac and not bridge.revoked_at:
                 name = f"bridge:{accounts.get(bridge.account, '')}/{bridge.name}"
                 self._callers[bridge.key_mac] = Caller(
-                    name, bridge.id, directories.Role.READ, bridge.networks, bridge
+                    name, bridge.id, directories.Role.READ, bridge.networks, bridge, bridge.key_mac
                 )
         for key in directory.api_keys:
             if not key.revoked_at:
-                self._callers[key.key_mac] = Caller(f"key:{key.name}", -key.id, key.role, key.networks)
+                self._callers[key.key_mac] = Caller(
+                    f"key:{key.name}", -key.id, key.role, key.networks, None, key.key_mac
+                )
+
+    def holds(self, caller: Caller) -> bool:
+        """Whether that key still opens what it opened."""
+        found = self._callers.get(caller.mac)
+        return found is not None and found.role >= caller.role
 
     def caller(self, pepper: bytes, given: bytes) -> Caller | None:
         """Whose key that is."""

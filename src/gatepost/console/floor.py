@@ -44,7 +44,7 @@ class Changed(msgspec.Struct, frozen=True):
     changed: bool
 
 
-class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CheckQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether mail to an address (or ``@domain``) is blocked. bridge: only as this one sends. list: of this list."""
 
     target: str
@@ -105,7 +105,7 @@ def operations(parts: changing.Parts) -> tuple[operation.Operation, ...]:
                 "Say whether mail to a target is blocked, and why.",
             ),
             operation.OWN,
-            Asked,
+            CheckQuery,
             Against,
             made.check,
         ),
@@ -137,7 +137,7 @@ class _Floor:
         entries = self._entries(unwanted.targets, wish, call)
         return self._told(call, entries, await self._p.store.release(entries, call.actor))
 
-    async def check(self, call: operation.Call, asked: Asked) -> operation.Answer[Against]:
+    async def check(self, call: operation.Call, asked: CheckQuery) -> operation.Answer[Against]:
         kind, target = wishes.target_of(asked.target)
         own = call.caller.bridge
         senders = _senders(call, asked.bridge)

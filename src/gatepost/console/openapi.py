@@ -78,9 +78,10 @@ def _operation(
 
 
 def _content(one: operation.Operation, by_kind: Mapping[type, Json]) -> Json:
-    if one.answer is None:
-        return {media: {"schema": {"type": "string"}} for media in one.media}
-    return {media: {"schema": by_kind[one.answer]} for media in one.media}
+    found: Json = {media: {"schema": {"type": "string"}} for media in one.media}
+    if one.answer is not None:
+        found[operation.JSON] = {"schema": by_kind[one.answer]}
+    return found
 
 
 def _path(one: operation.Operation) -> list[Json]:

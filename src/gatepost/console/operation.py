@@ -22,6 +22,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 CREATED = 201
+JSON = "application/json"
 
 
 # What stands in a path; the same as names in the configuration.
@@ -67,7 +68,7 @@ class Answer(msgspec.Struct, Generic[R], frozen=True):
 class Call(msgspec.Struct, frozen=True):
     """One request, its caller known and its parameters read. digest: of method, path and body.
 
-    actor: who does it and from where, for the audit log. where: the conditions in the query.
+    actor: who does it and from where, for the audit log. valid: whether the key still is. where: the conditions in the query.
     """
 
     caller: auth.Caller
@@ -75,6 +76,7 @@ class Call(msgspec.Struct, frozen=True):
     known: directories.Directory
     path: Mapping[str, str]
     headers: Mapping[str, str]
+    valid: Callable[[], bool]
     where: filters.Where = ()
     digest: bytes = b""
 
@@ -136,7 +138,7 @@ class Operation(msgspec.Struct, frozen=True):
     status: int = 200
     conditions: filters.Table | None = None
     creates: bool = False
-    media: tuple[str, ...] = ("application/json",)
+    media: tuple[str, ...] = (JSON,)
 
 
 def asking(
@@ -174,20 +176,21 @@ def telling(
     )
 
 
-def streaming(
+def streaming(  # noqa: PLR0913, PLR0917 - one for each fact of the declaration
     place: Place,
     access: Access,
     query: type[Q],
     run: Callable[[Call, Q], Awaitable[responses.Response]],
     media: tuple[str, ...],
     conditions: filters.Table | None = None,
+    answer: type | None = None,
 ) -> Operation:
-    """The answer comes in pieces, in one of these media."""
+    """The answer comes in pieces, in one of these media. answer: the type of the JSON among them."""
 
     async def answered(call: Call, _: bytes, given: Mapping[str, object]) -> responses.Response:
         return await run(call, read_query(given, query))
 
-    return Operation(place, access, answered, query, conditions=conditions, media=media)
+    return Operation(place, access, answered, query, None, answer, conditions=conditions, media=media)
 
 
 def as_response(answer: Answer[R]) -> responses.Response:

@@ -1,0 +1,1 @@
+"""What happened, as it happens: the live stream of events."""

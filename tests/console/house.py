@@ -149,7 +149,7 @@ class House:
         for number, (name, words) in enumerate((("mine", ("ann",)), (MARK, (f"{MARK}-ann",))), 1):
             made = maker.submission(*[f"{word}@rcpt.test" for word in words], bridge=number)
             message = msgspec.structs.replace(
-                made.message, account=number, list=f"{name}-list", subject=f"{name} subject"
+                made.message, account=number, pool=number, list=f"{name}-list", subject=f"{name} subject"
             )
             made = msgspec.structs.replace(
                 made,

@@ -7,7 +7,19 @@ from collections.abc import Sequence
 from gatepost import clock as clocks
 from gatepost import config
 from gatepost.app import compose
-from gatepost.console import api, audits, auth, bridges, changing, floor, keys, operation, pages, rates
+from gatepost.console import (
+    api,
+    audits,
+    auth,
+    bridges,
+    changing,
+    floor,
+    keys,
+    messages,
+    operation,
+    pages,
+    rates,
+)
 from gatepost.console import events as console_events
 from gatepost.feed import stream
 from gatepost.ingest import failures, gather
@@ -92,5 +104,6 @@ def all_operations(parts: console_events.Parts) -> list[operation.Operation]:
         *bridges.operations(parts.common),
         *console_events.operations(parts),
         *floor.operations(parts.common),
+        *messages.operations(parts.common),
         *audits.operations(parts.common),
     ]

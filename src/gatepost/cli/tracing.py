@@ -27,23 +27,6 @@ class Traced(shapes.EventShape, frozen=True, kw_only=True):
     reply_base64: str | None
 
 
-class Waiting(msgspec.Struct, frozen=True):
-    """An open delivery: what it waits for."""
-
-    delivery: str
-    message: str
-    recipient: str
-    status: str
-    reason: str | None
-    next_at: str
-    attempts: int
-    expires_at: str
-    provider: str
-    source: str | None
-    last_category: str | None
-    last_reply: str | None
-
-
 def trace(
     what: str,
     /,
@@ -175,30 +158,12 @@ async def _why(text: str, settings: "config_values.Settings", *, json: bool) -> 
     return 0
 
 
-async def _waiting(delivery: int, store: "port.Store", names: shapes.Names) -> Waiting | None:
-    from gatepost.model import ids
-
+async def _waiting(delivery: int, store: "port.Store", names: shapes.Names) -> shapes.WaitingShape | None:
     found = await store.open_delivery(delivery)
-    if found is None:
-        return None
-    row, reason = found
-    return Waiting(
-        delivery=ids.to_text(row.id),
-        message=ids.to_text(row.message),
-        recipient=row.recipient,
-        status=row.status.word,
-        reason=reason or None,
-        next_at=show.time(row.next_at),
-        attempts=row.attempts,
-        expires_at=show.time(row.expires_at),
-        provider=row.provider,
-        source=names.source.get(row.source),
-        last_category=row.last_category or None,
-        last_reply=show.escaped(row.last_reply) if row.last_reply else None,
-    )
+    return None if found is None else shapes.waiting(*found, names)
 
 
-def _say(one: Waiting) -> None:
+def _say(one: shapes.WaitingShape) -> None:
     reason = f" because of {one.reason}" if one.reason else ""
     tried = f"tried {one.attempts} times" if one.attempts else "never tried"
     show.line(f"{one.delivery} to {one.recipient}: {one.status}{reason}, due {one.next_at}, {tried}")

@@ -11,8 +11,10 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 from starlette import responses
 
+from gatepost import errors
 from gatepost.console import auth
 from gatepost.model import directory as directories
+from gatepost.model import ids
 from gatepost.net import problem
 from gatepost.store import filters, port
 
@@ -22,6 +24,8 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 CREATED = 201
+_LONGEST = 19  # digits
+_MOST = 1 << 63
 JSON = "application/json"
 
 
@@ -49,11 +53,7 @@ class Paging(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def cursor(self) -> int:
         """After what. Raises Problem."""
-        if not self.after:
-            return 0
-        if not (self.after.isascii() and self.after.isdigit() and len(self.after) <= 18):
-            raise problem.bad_input([problem.Place("after", "is no cursor of ours")])
-        return int(self.after)
+        return cursor_of(self.after)
 
 
 class Answer(msgspec.Struct, Generic[R], frozen=True):
@@ -240,3 +240,22 @@ def own(call: Call) -> filters.Where:
     if call.caller.bridge is None:
         return ()
     return (filters.Condition(filters.BRIDGE, str(call.caller.bridge.id)),)
+
+
+def cursor_of(text: str) -> int:
+    """A cursor as a page gave it; empty: the beginning. Raises Problem."""
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST and int(text) < _MOST):
+        raise problem.bad_input([problem.Place("after", "is no cursor of ours")])
+    return int(text)
+
+
+def id_of(text: str, place: str) -> int:
+    """The id of a message or delivery. Raises Problem: 404 in a path, else 422."""
+    try:
+        return ids.from_text(text)
+    except errors.BadInput:
+        if place == "after":
+            raise problem.bad_input([problem.Place(place, "is no cursor of ours")]) from None
+        raise problem.problem(404, f"there is no such {place}") from None

@@ -180,3 +180,17 @@ OPEN: Table = MappingProxyType(
         "sender_domain": _named("m.sender_domain"),
     }
 )
+
+ALL_OPEN: Table = MappingProxyType({**OPEN, BRIDGE: Column("d.bridge = ?", _number)})
+
+MESSAGES: Table = MappingProxyType(
+    {
+        "message_id": Column("m.message_id = ?", str),
+        "sender": Column("m.sender = CAST(? AS BLOB)", str),
+        "account": _entry("m.account", "account"),
+        "bridge": _entry("m.bridge", "bridge"),
+        "pool": _entry("m.pool", "pool"),
+        **{name: _named(f"m.{name}") for name in ("sender_domain", "list", "campaign", "tags", "peer_ip")},
+    }
+)
+ALL_MESSAGES: Table = MappingProxyType({**MESSAGES, BRIDGE: Column("m.bridge = ?", _number)})

@@ -102,6 +102,13 @@ class Audited(msgspec.Struct, frozen=True):
     after: str
 
 
+class Messages(msgspec.Struct, frozen=True):
+    """Messages that were found, the newest first, and the id before which to go on; 0: there are no more."""
+
+    found: list[messages.Message]
+    before: int
+
+
 class QueueLine(msgspec.Struct, frozen=True):
     """One queue (destination domain × Source) as listed: open rows by status, and its oldest and next times (ms)."""
 
@@ -287,6 +294,12 @@ class Store(Protocol):
 
     async def message(self, identity: int) -> messages.Message | None:
         """A message's row; a delivery's id gives its message's."""
+        ...
+
+    async def find_messages(self, where: filters.Where, before: int, limit: int) -> Messages:
+        """Messages that match, the newest first, from before the id ``before`` (0: the newest). Looks at a bounded number of them:
+        fewer than ``limit`` may be found, or none, before the end.
+        """
         ...
 
     async def open_delivery(self, identity: int) -> tuple[fact_values.OpenDelivery, str] | None:

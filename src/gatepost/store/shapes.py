@@ -9,7 +9,9 @@ import msgspec
 
 from gatepost.model import directory as directories
 from gatepost.model import event as events
+from gatepost.model import facts as fact_values
 from gatepost.model import ids
+from gatepost.model import message as messages
 from gatepost.model import moment as moments
 from gatepost.model import reply as replies
 from gatepost.model import suppression as suppressions
@@ -77,6 +79,45 @@ class SuppressionShape(msgspec.Struct, frozen=True):
     incident: str | None
     note: str | None
     reply: str | None
+
+
+class MessageShape(msgspec.Struct, frozen=True):
+    """An accepted mail as scripts see it. size: bytes. metadata: JSON, as the submitter gave it."""
+
+    message: str
+    account: str | None
+    bridge: str | None
+    pool: str | None
+    priority: str
+    sender: str
+    sender_domain: str | None
+    size: int
+    received_at: str
+    expires_at: str
+    message_id: str | None
+    subject: str | None
+    list: str | None
+    campaign: str | None
+    tags: Sequence[str]
+    metadata: str | None
+    peer_ip: str | None
+
+
+class WaitingShape(msgspec.Struct, frozen=True):
+    """An open delivery: what it waits for."""
+
+    delivery: str
+    message: str
+    recipient: str
+    status: str
+    reason: str | None
+    next_at: str
+    attempts: int
+    expires_at: str
+    provider: str
+    source: str | None
+    last_category: str | None
+    last_reply: str | None
 
 
 class Names:
@@ -163,6 +204,47 @@ def suppression(one: suppressions.Suppression, names: Names) -> SuppressionShape
         incident=_id(one.incident),
         note=one.note or None,
         reply=replies.escaped(one.reply) if one.reply else None,
+    )
+
+
+def message(one: messages.Message, names: Names) -> MessageShape:
+    """The shape of one message."""
+    return MessageShape(
+        message=ids.to_text(one.id),
+        account=_name(names.account, one.account),
+        bridge=_name(names.bridge, one.bridge),
+        pool=_name(names.pool, one.pool),
+        priority=one.priority.name.lower(),
+        sender=replies.escaped(one.sender),
+        sender_domain=one.sender_domain or None,
+        size=one.size,
+        received_at=moments.text(one.received_at),
+        expires_at=moments.text(one.expires_at),
+        message_id=one.message_id or None,
+        subject=one.subject or None,
+        list=one.list or None,
+        campaign=one.campaign or None,
+        tags=one.tags.split(",") if one.tags else [],
+        metadata=one.metadata or None,
+        peer_ip=one.peer_ip or None,
+    )
+
+
+def waiting(row: fact_values.OpenDelivery, reason: str, names: Names) -> WaitingShape:
+    """The shape of one open delivery."""
+    return WaitingShape(
+        delivery=ids.to_text(row.id),
+        message=ids.to_text(row.message),
+        recipient=row.recipient,
+        status=row.status.word,
+        reason=reason or None,
+        next_at=moments.text(row.next_at),
+        attempts=row.attempts,
+        expires_at=moments.text(row.expires_at),
+        provider=row.provider,
+        source=names.source.get(row.source),
+        last_category=row.last_category or None,
+        last_reply=replies.escaped(row.last_reply) if row.last_reply else None,
     )
 
 

@@ -115,6 +115,12 @@ SELECT seq FROM sqlite_sequence WHERE name = 'event';
 -- message
 SELECT * FROM message WHERE id <= ? ORDER BY id DESC LIMIT 1;
 
+-- list_messages: where:
+SELECT m.* FROM message m WHERE m.id < ? AND m.id >= ? AND {where} ORDER BY m.id DESC LIMIT ?;
+
+-- message_behind: so many messages before an id.
+SELECT id FROM message WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?;
+
 -- trace
 SELECT * FROM event WHERE about IS NOT NULL AND about BETWEEN ? AND ? ORDER BY seq;
 

@@ -19,6 +19,7 @@ from gatepost.store import filters, port, queries
 from gatepost.store.sqlite import connections, directory, floor, late_rows, names, rows
 
 _NEWEST = (1 << 63) - 1  # above every id
+_MESSAGES_LOOKED_AT = 10_000  # in one search: some ten milliseconds
 
 
 class Reader:
@@ -202,6 +203,14 @@ class Reader:
                 return self._message(row)
         return None
 
+    def find_messages(self, where: filters.Where, before: int, limit: int) -> port.Messages:
+        """See the port."""
+        newest = before or _NEWEST
+        oldest = self._number("message_behind", newest, _MESSAGES_LOOKED_AT)
+        rows_ = self._filtered("list_messages", where, filters.ALL_MESSAGES, (newest, oldest), (limit,))
+        found = [self._message(row) for row in rows_]
+        return port.Messages(found, found[-1].id if len(found) == limit else oldest)
+
     def _message(self, row: tuple[object, ...]) -> messages.Message:
         text = self._texts.of
         return messages.Message(
@@ -251,7 +260,7 @@ class Reader:
 
     def open_ids(self, where: filters.Where, after: int, limit: int) -> list[int]:
         """See the port."""
-        found = self._filtered("open_ids", where, filters.OPEN, (after,), (limit,))
+        found = self._filtered("open_ids", where, filters.ALL_OPEN, (after,), (limit,))
         return [rows.integer(ident) for (ident,) in found]
 
     def queues(self, where: filters.Where, limit: int) -> list[port.QueueLine]:

@@ -242,6 +242,10 @@ class SqliteStore:
         """See the port."""
         return await self._scan(lambda reader: reader.message(identity))
 
+    async def find_messages(self, where: filters.Where, before: int, limit: int) -> port.Messages:
+        """See the port."""
+        return await self._scan(lambda reader: reader.find_messages(where, before, limit))
+
     async def open_delivery(self, identity: int) -> tuple[fact_values.OpenDelivery, str] | None:
         """See the port."""
         return await self._scan(lambda reader: reader.open_delivery(identity))

@@ -16,7 +16,7 @@ from gatepost.app import serving
 from gatepost.console import api, auth, changing, pages, rates
 from gatepost.console import events as console_events
 from gatepost.console import settings as console_settings
-from gatepost.feed import stream
+from gatepost.feed import metrics, stream
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.net import http_server, listen
@@ -56,7 +56,10 @@ class House:
         self.hub = stream.Hub(store)
         common = changing.Parts(store, PEPPER, self.clock, self.take)
         places = console_events.Places(settings.max_streams)
-        self.operations = serving.all_operations(console_events.Parts(common, self.hub.follow, places))
+        self.metrics = metrics.Metrics(store, self.clock, lambda: self.hub.listeners)
+        self.operations = serving.all_operations(
+            console_events.Parts(common, self.hub.follow, places), self.metrics.text
+        )
         self.api = api.Api(
             api.Parts(
                 keyring=lambda: self.keyring,

@@ -84,7 +84,7 @@ def _document() -> Any:
 
     common = changing.Parts(_NoStore(), b"", clocks.SystemClock(), lambda _: None)  # type: ignore[arg-type]
     parts = console_events.Parts(common, lambda *_: None, console_events.Places(1))  # type: ignore[arg-type]
-    return json.loads(openapi.document(serving.all_operations(parts), "1"))
+    return json.loads(openapi.document(serving.all_operations(parts, lambda: None), "1"))  # type: ignore[arg-type, return-value]
 
 
 def _operations() -> Iterator[Operation]:

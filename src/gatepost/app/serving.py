@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from gatepost import clock as clocks
 from gatepost import config
@@ -13,6 +13,7 @@ from gatepost.console import (
     auth,
     bridges,
     changing,
+    figures,
     floor,
     keys,
     messages,
@@ -21,7 +22,7 @@ from gatepost.console import (
     rates,
 )
 from gatepost.console import events as console_events
-from gatepost.feed import stream
+from gatepost.feed import metrics, stream
 from gatepost.ingest import failures, gather
 from gatepost.ingest import settings as ingest_settings
 from gatepost.model import directory as directories
@@ -47,7 +48,10 @@ class Serving:
         self._hub = stream.Hub(store)
         common = changing.Parts(store, pepper, clock, self._take)
         places = console_events.Places(settings.console.max_streams)
-        operations = all_operations(console_events.Parts(common, self._hub.follow, places))
+        self._metrics = metrics.Metrics(store, clock, lambda: self._hub.listeners)
+        operations = all_operations(
+            console_events.Parts(common, self._hub.follow, places), self._metrics.text
+        )
         parts = api.Parts(
             keyring=lambda: self._keyring,
             pepper=pepper,
@@ -71,8 +75,10 @@ class Serving:
         self._take(await self._store.directory())
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._hub.run())
+            counting = tasks.create_task(self._metrics.run())
             await self._server.run(sockets)
             self._hub.stop()
+            counting.cancel()
 
     async def follow(self) -> None:
         """Keep the keys as new as the store, and tell of wrong ones."""
@@ -97,8 +103,10 @@ class Serving:
         return [None] * len(noted)
 
 
-def all_operations(parts: console_events.Parts) -> list[operation.Operation]:
-    """Everything that the API does."""
+def all_operations(
+    parts: console_events.Parts, told: Callable[[], Awaitable[bytes]]
+) -> list[operation.Operation]:
+    """Everything that the API does. told: the figures for Prometheus."""
     return [
         *keys.operations(parts.common),
         *bridges.operations(parts.common),
@@ -106,4 +114,5 @@ def all_operations(parts: console_events.Parts) -> list[operation.Operation]:
         *floor.operations(parts.common),
         *messages.operations(parts.common),
         *audits.operations(parts.common),
+        *figures.operations(told, metrics.MEDIA),
     ]

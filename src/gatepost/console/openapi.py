@@ -57,7 +57,7 @@ def _operation(
     found: Json = {
         "operationId": one.place.name,
         "summary": one.place.summary,
-        "tags": [one.place.path.split("/")[2]],
+        "tags": [one.place.path.removeprefix("/v1/").strip("/").split("/")[0]],
         "parameters": [*_path(one), *_query(one, components), *_headers(one)],
         "responses": {
             str(one.status): {"description": "It went well.", "content": _content(one, by_kind)},

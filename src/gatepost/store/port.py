@@ -109,6 +109,17 @@ class Messages(msgspec.Struct, frozen=True):
     before: int
 
 
+class Counted(msgspec.Struct, frozen=True, gc=False):
+    """Events of one minute (since 1970), of all writers, Bridges and Sources together. state, outcome: their numbers."""
+
+    minute: int
+    state: int
+    outcome: int
+    category: str
+    provider: str
+    count: int
+
+
 class QueueLine(msgspec.Struct, frozen=True):
     """One queue (destination domain × Source) as listed: open rows by status, and its oldest and next times (ms)."""
 
@@ -316,6 +327,14 @@ class Store(Protocol):
 
     async def ledger(self) -> list[tuple[LedgerLine, LedgerLine]]:
         """Per Bridge the totals as kept beside the totals as recounted, read in one snapshot."""
+        ...
+
+    async def counted(self, minute: int) -> list[Counted]:
+        """Events by minute and kind from that minute on."""
+        ...
+
+    async def open_count(self) -> int:
+        """How many deliveries are open, by the ledger: cheap, however many there are."""
         ...
 
     async def sent(self, deliveries: Sequence[int]) -> Mapping[int, fact_values.Sent]:

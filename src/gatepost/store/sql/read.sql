@@ -153,6 +153,13 @@ WHERE {where}
 GROUP BY d.domain, d.source, l.provider
 ORDER BY count(*) DESC LIMIT ?;
 
+-- counted
+SELECT minute, state, outcome, category, provider, sum(n) FROM counter
+WHERE minute >= ? GROUP BY minute, state, outcome, category, provider;
+
+-- open_count
+SELECT coalesce(sum(accepted - delivered - bounced - rejected - cancelled), 0) FROM ledger;
+
 -- ledger_kept
 SELECT bridge, sum(accepted), sum(delivered), sum(bounced), sum(rejected), sum(cancelled) FROM ledger GROUP BY bridge;
 

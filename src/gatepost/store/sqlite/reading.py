@@ -299,6 +299,24 @@ class Reader:
             for bridge in sorted({*kept, *again, *still})
         ]
 
+    def counted(self, minute: int) -> list[port.Counted]:
+        """See the port."""
+        return [
+            port.Counted(
+                rows.integer(at),
+                rows.integer(state),
+                rows.integer(outcome),
+                self._texts.of(category),
+                self._texts.of(provider),
+                rows.integer(count),
+            )
+            for at, state, outcome, category, provider, count in self._rows("counted", minute)
+        ]
+
+    def open_count(self) -> int:
+        """See the port."""
+        return self._number("open_count")
+
     def reports(self, before: int, limit: int) -> list[late.Filed]:
         """See the port."""
         return [late_rows.report_of(row) for row in self._rows("reports", before or _NEWEST, limit)]

@@ -266,6 +266,14 @@ class SqliteStore:
         """See the port."""
         return await self._scan(lambda reader: reader.stuck(before_ms, limit))
 
+    async def counted(self, minute: int) -> list[port.Counted]:
+        """See the port."""
+        return await self._scan(lambda reader: reader.counted(minute))
+
+    async def open_count(self) -> int:
+        """See the port."""
+        return await self._scan(lambda reader: reader.open_count())
+
     async def sent(self, deliveries: Sequence[int]) -> Mapping[int, fact_values.Sent]:
         """See the port."""
         return self._read.sent(deliveries)

@@ -13,7 +13,7 @@ from typing import cast
 import uvloop
 
 FORMAT = "<3qd"
-_HELLO = b"250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 99999999\r\n"
+_HELLO = b"250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n250 SIZE 99999999\r\n"
 
 
 class Counts:
@@ -36,6 +36,7 @@ class Sink(asyncio.Protocol):
         self._bounce = bounce
         self._data = b""
         self._in_body = False
+        self._chunk = -1  # octets of one that are still to come
         self._recipients = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -48,6 +49,15 @@ class Sink(asyncio.Protocol):
         self._data += data
         out: list[bytes] = []
         while self._data:
+            if self._chunk >= 0:
+                taken = min(self._chunk, len(self._data))
+                self._data = self._data[taken:]
+                self._chunk -= taken
+                if self._chunk:
+                    break
+                self._chunk = -1
+                out.append(self._took())
+                continue
             if self._in_body:
                 end = self._data.find(b"\r\n.\r\n")
                 if end < 0:
@@ -55,16 +65,24 @@ class Sink(asyncio.Protocol):
                     break
                 self._data = self._data[end + 5 :]
                 self._in_body = False
-                self._counts.taken += self._recipients
-                self._counts.last = time.monotonic()
-                out.append(b"250 2.0.0 Ok: taken\r\n")
+                out.append(self._took())
                 continue
             line, found, rest = self._data.partition(b"\r\n")
             if not found:
                 break
             self._data = rest
+            if line[:4].upper() == b"BDAT":  # one chunk is a whole message here
+                self._chunk = int(line.split()[1])
+                continue
             out.append(self._answer(line))
         self._transport.write(b"".join(out))
+
+    def _took(self) -> bytes:
+        if not self._recipients:
+            return b"554 5.5.1 No valid recipients\r\n"
+        self._counts.taken += self._recipients
+        self._counts.last = time.monotonic()
+        return b"250 2.0.0 Ok: taken\r\n"
 
     def _answer(self, line: bytes) -> bytes:
         match line[:4].upper():

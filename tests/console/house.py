@@ -175,7 +175,7 @@ async def opened(path: Path, *, header_s: float = 5.0, **settings: object) -> As
     await house.furnish()
     sockets = listen.bind("127.0.0.1", 0, "test")
     waits = http_server.Waits(header_s, 1, 1.0)
-    server = http_server.HttpServer(house.api, None, behind_proxy=False, waits=waits)
+    server = http_server.HttpServer(house.api, None, waits=waits)
     house.base = f"http://{listen.shown(sockets[0])}"
     loop = asyncio.get_running_loop()
     running = asyncio.gather(loop.create_task(server.run(sockets)), loop.create_task(house.hub.run()))

@@ -97,6 +97,9 @@ class Server:
         line = await reader.readline()
         self.heard.append(line)
         self._more.set()
+        if line.startswith(b"BDAT"):
+            self.bodies.append(await reader.readexactly(int(line.split()[1])))
+            return "DOT", line
         verb = line.decode("latin-1").partition(" ")[0].strip()
         return (verb if verb in USUAL else ""), line  # what is no command, a TLS hello perhaps, ends it
 

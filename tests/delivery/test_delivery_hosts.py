@@ -203,3 +203,28 @@ async def test_a_server_without_esmtp_is_greeted_with_helo_and_gets_its_mail(
             b"MAIL FROM:<news@shop.test>\r\n",
         ]
         assert len(await at.events(State.DELIVERED)) == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "offered", "verb"),
+    [
+        (("*",), True, b"BDAT"),
+        (("127.0.0.1",), True, b"DATA"),  # another Provider
+        (("*",), False, b"DATA"),
+        ((), True, b"DATA"),
+    ],
+)
+async def test_chunks_are_sent_to_a_provider_for_which_they_are_switched_on_and_that_offers_them(
+    tmp_path: Path, wanted: tuple[str, ...], offered: bool, verb: bytes
+) -> None:
+    script = ehlo(b"PIPELINING", b"CHUNKING") if offered else ehlo(b"PIPELINING")
+    async with (
+        scripted.serving(script) as server,
+        working(tmp_path, given := Given(server.port, limits=ONE, chunking=wanted)) as at,
+    ):
+        for number in range(2):
+            at.offer(await at.accept(f"a{number}@shop.test", provider=given.provider))
+            await at.store.wait_settled(1 + number)
+        assert [line[:4] for line in server.heard if line[:4] in (b"BDAT", b"DATA")] == [verb] * 2
+        assert server.bodies == [works.BODY] * 2
+        assert (server.connections, len(await at.events(State.DELIVERED))) == (1, 2)

@@ -1,8 +1,11 @@
 """However a server misbehaves, at whatever stage, a transaction ends once, in time, and charged as it should be."""
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
 from tests.delivery import delivery_values as values
@@ -40,13 +43,13 @@ class Ends:
 
 @asynccontextmanager
 async def connected(
-    server: scripted.Server, *, reply_s: float = 5.0, dot_s: float = 5.0
+    server: scripted.Server, *, reply_s: float = 5.0, dot_s: float = 5.0, block_s: float = 5.0
 ) -> AsyncIterator[tuple[session.Connection, Ends]]:
     ends = Ends()
 
     def make() -> session.Connection:
         settings = smtp_client.ClientSettings(b"gate.test", smtp_client.Tls.NEVER)
-        times = session.Times(reply_s, dot_s)
+        times = session.Times(reply_s, dot_s, block_s)
         client = smtp_client.ClientSession(settings)
         return session.Connection(client, times, lambda: 1000, ends.on_done, ends.on_closed)
 
@@ -180,3 +183,60 @@ async def test_a_polite_end_reports_no_transaction() -> None:
         connection.quit()
         connection.quit()
         assert (connection.closed, connection.can_send, ends.closed) == (True, False, 1)
+
+
+class Slow:
+    """A server that takes a large body late, or never."""
+
+    def __init__(self, *, stalls: bool) -> None:
+        self.port = 0
+        self._stalls = stalls
+        self.left = asyncio.Event()
+        self.over = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mx.test\r\n")
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            for said in (b"250 mx.test\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+                await reader.readline()
+                writer.write(said)
+            if self._stalls:
+                await asyncio.wait_for(self.left.wait(), 10)
+            await asyncio.sleep(0.4)  # until the wait for the dot's reply would have been over
+            end = b""
+            while not end.endswith(b"\r\n.\r\n"):
+                end = end[-4:] + await reader.read(1 << 17)
+            writer.write(b"250 kept\r\n")
+            await reader.read()
+        writer.transport.abort()
+        await asyncio.sleep(0)
+        self.over.set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stalls", [False, True])
+async def test_a_server_that_is_slow_to_take_a_large_body_is_waited_for_while_it_takes_any(
+    stalls: bool,
+) -> None:
+    """RFC 5321 §4.5.3.2.5: a time-out for each block, and §4.5.3.2.6: another behind the last one."""
+    slow = Slow(stalls=stalls)
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    server = await asyncio.start_server(slow.serve, sock=listening, limit=1 << 16)
+    slow.port = server.sockets[0].getsockname()[1]
+    body = (b"x" * 998 + b"\r\n") * 20_000
+    async with (
+        server,
+        connected(cast("scripted.Server", slow), dot_s=0.2, block_s=0.3 if stalls else 20) as (
+            connection,
+            ends,
+        ),
+    ):
+        await connection.wait_ready(None, 1)
+        job = values.due(1, message=1)
+        connection.send([job], smtp_client.Transaction(b"n@us.test", (job.recipient,), (body,), len(body)))
+        done = await ends.next()
+        assert [answer.code if answer else 0 for answer in done.answers] == [0 if stalls else 250]
+        assert (done.problem, done.in_doubt) == ((Problem.TIMEOUT, True) if stalls else (None, False))
+    slow.left.set()
+    await slow.over.wait()

@@ -85,6 +85,7 @@ class Given(msgspec.Struct, frozen=True):
     ca: str = ""
     tls: tuple[delivery_settings.TlsRule, ...] = ()
     web: strict.Fetches | None = None
+    chunking: tuple[str, ...] = ()
 
     @property
     def provider(self) -> str:
@@ -117,6 +118,7 @@ class Works:
             sweep_s=3600,
             max_connections=given.max_connections,
             lane=(given.limits,),
+            chunking=given.chunking,
         )
         finds = resolver.Resolver(
             given.dns,

@@ -82,7 +82,7 @@ async def test_over_http_it_is_a_503_and_the_same_key_may_be_used_again(
     office: offices.Office, tmp_path: Path
 ) -> None:
     [sock] = listen.bind("127.0.0.1", 0, "test")
-    server = http_server.HttpServer(office.app, None, behind_proxy=False)
+    server = http_server.HttpServer(office.app, None)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.run([sock]))
         number = int(sock.getsockname()[1])

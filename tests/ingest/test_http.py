@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +102,13 @@ class Web:
 
 
 @contextlib.asynccontextmanager
-async def served(path: Path, *, header_s: float = 5.0, **settings: object) -> AsyncIterator[Web]:
+async def served(
+    path: Path, *, header_s: float = 5.0, proxies: Sequence[str] = (), **settings: object
+) -> AsyncIterator[Web]:
     async with offices.opened(path, **settings) as office:
         sockets = listen.bind("127.0.0.1", 0, "test")
         server = http_server.HttpServer(
-            office.app, None, behind_proxy=False, waits=http_server.Waits(header_s, 1)
+            office.app, None, proxies=proxies, waits=http_server.Waits(header_s, 1)
         )
         running = office.tasks.create_task(server.run(sockets))
         reader, writer = await asyncio.open_connection(*sockets[0].getsockname())
@@ -309,6 +311,30 @@ async def test_a_wrong_key_stands_in_the_feed_without_the_key(web: Direct) -> No
     assert "mistyped" not in repr(event)
 
 
+@pytest.mark.parametrize(
+    ("proxies", "said", "ip"),
+    [
+        ((), "192.0.2.9", "127.0.0.1"),
+        (("10.0.0.0/8",), "192.0.2.9", "127.0.0.1"),
+        (("127.0.0.1",), "192.0.2.9", "192.0.2.9"),
+        (("127.0.0.9/8",), "198.51.100.1, 192.0.2.9", "192.0.2.9"),
+        (("127.0.0.1",), "2001:db8::9", "2001:db8::9"),
+        (("127.0.0.1",), "<script>", ""),
+        (("127.0.0.1",), "1" * 5000, ""),
+    ],
+)
+async def test_who_the_client_is_is_believed_of_the_operators_own_proxies_alone(
+    tmp_path: Path, proxies: Sequence[str], said: str, ip: str
+) -> None:
+    """faults.md B20."""
+    async with served(tmp_path, proxies=proxies) as web:
+        forged = {"X-Forwarded-For": said, "X-Real-IP": "192.0.2.1", "Forwarded": "for=192.0.2.2"}
+        assert (await web.ask(ONE, headers=forged)).status == 202
+        kept = await web.office.store.message(web.office.offered[0].message)
+        assert kept is not None
+        assert kept.peer_ip == ip
+
+
 async def test_little_memory_is_a_503_and_not_ready(wire: Web) -> None:
     wire.office.short = shortages.Shortage.MEMORY
     answer = await wire.ask(ONE)
@@ -383,7 +409,7 @@ async def test_a_header_that_never_ends_is_cut_off(tmp_path: Path) -> None:
 
 
 async def test_bodies_over_the_budget_are_put_off(tmp_path: Path) -> None:
-    limits = {"max_size": 1024, "max_request": 4000, "request_budget": 4000}
+    limits: dict[str, Any] = {"max_size": 1024, "max_request": 4000, "request_budget": 4000}
     async with served(tmp_path, **limits) as web:
         name = web.writer.get_extra_info("peername")
         reader, writer = await asyncio.open_connection(*name)

@@ -67,6 +67,7 @@ ANN = addresses.parse("ann@b.test")
         (b"FROM:<ann@b.test> SIZE=" + b"9" * 21, replies.BAD_PARAMETER),
         (b"FROM:<ann@b.test> SIZE=1 SIZE=1", replies.BAD_PARAMETER),
         (b"FROM:<ann@b.test> BODY=BINARYMIME", replies.BAD_PARAMETER),
+        (b"FROM:<ann@b.test> BODY=9BIT", replies.BAD_PARAMETER),
         (b"FROM:<ann@b.test> SMTPUTF8=yes", replies.BAD_PARAMETER),
         (b"FROM:<ann@b.test> AUTH=", replies.BAD_PARAMETER),
         (b"FROM:<ann@b.test> RET=HDRS", replies.UNKNOWN_PARAMETER),

@@ -54,8 +54,10 @@ def test_bytes_that_wait_for_an_answer_are_bounded() -> None:
     shell = greeted()
     shell.session.receive(b"MAIL FROM:<a@b.test>\r\n")
     shell.session.next_event()
-    for _ in range(3):
-        shell.session.receive(b"NOOP\r\n" * 10_000)
+    assert not shell.session.crowded
+    for _ in range(9):
+        shell.session.receive(b"NOOP\r\n" * 20_000)
+        assert shell.session.crowded
     assert shell.session.data_to_send() == replies.OVERFLOW
     shell.session.mail_accepted()
     assert shell.session.data_to_send() == b""

@@ -65,7 +65,7 @@ class Serving:
         self._server = http_server.HttpServer(
             self._api,
             tls.server_context(settings.tls.cert, settings.tls.key) if settings.console.tls else None,
-            behind_proxy=settings.console.behind_proxy,
+            proxies=settings.http.proxies if settings.console.behind_proxy else (),
         )
 
     async def run(self) -> None:

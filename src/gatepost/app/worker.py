@@ -297,7 +297,9 @@ class _Taking:
         host, number = ingest_settings.host_port(settings.address, "http.address")
         sockets = listen.bind(host, number, "http.address")
         self._http = http_server.HttpServer(
-            self._app, self._context if settings.tls else None, behind_proxy=settings.behind_proxy
+            self._app,
+            self._context if settings.tls else None,
+            proxies=settings.proxies if settings.behind_proxy else (),
         )
         self._tasks.create_task(self._http.run(sockets))
         return listen.shown(sockets[0])

@@ -32,6 +32,7 @@ BROKEN_TLS_S = 900.0  # how long a host whose TLS broke gets its mail in clear, 
 MAX_ADDRESSES = 5  # tried for one attempt, as Postfix's smtp_mx_address_limit
 # Servers count connections, so a second one is not begun for a slow path alone (RFC 8305 §5 allows 0.1 to 2 s).
 RACE_GAP_S = 0.5
+EVERYBODY = "*"  # in ``delivery.chunking``
 
 T = TypeVar("T")
 Level = demand.Level
@@ -51,11 +52,12 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 class _Call(msgspec.Struct, frozen=True):
-    """One connection that is wanted: by which Source, to which host."""
+    """One connection that is wanted: by which Source, to which host, with BDAT where that is offered."""
 
     target: route.Target
     source: directories.Source
     callbacks: Opened
+    chunking: bool
 
 
 class _Memory(Generic[T]):
@@ -112,10 +114,12 @@ class Opener:
         """The first of the plan's hosts that becomes ready. Raises session.Failure."""
         last: session.Failure | None = None
         left = MAX_ADDRESSES
+        wanted = self._settings.chunking
+        chunking = bool(wanted) and (plan.provider in wanted or EVERYBODY in wanted)
         for target in self._hosts(plan.targets):
             if left <= 0:
                 break
-            call = _Call(target, source, callbacks)
+            call = _Call(target, source, callbacks, chunking)
             try:
                 waiting = await self._addresses(call)
             except session.Failure as failure:
@@ -248,6 +252,7 @@ class Opener:
                 ehlo=ehlo.encode(),
                 tls=_CLIENT[call.target.tls.level] if with_tls else smtp_client.Tls.NEVER,
                 auth=(source.username, source.password) if source.username else None,
+                chunking=call.chunking,
             )
         )
         times = session.Times(settings.reply_timeout_s, settings.dot_timeout_s)

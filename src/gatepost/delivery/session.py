@@ -69,10 +69,11 @@ class Peer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Times(msgspec.Struct, frozen=True):
-    """How long to wait, in seconds: for a reply, and for the one after the final dot."""
+    """How long to wait, in seconds: for a reply, for the one after the final dot, and for a body to go on going out."""
 
     reply_s: float
     dot_s: float
+    block_s: float = 180.0  # RFC 5321 §4.5.3.2.5
 
 
 class Connection(asyncio.Protocol):
@@ -101,6 +102,7 @@ class Connection(asyncio.Protocol):
         self._dsn = False
         self._started_at = 0
         self._due_by = 0.0
+        self._unwritten = 0  # bytes of a body that the server was slow to take, when last looked at
         self._watch: asyncio.TimerHandle | None = None
         self.peer = Peer("", "", "", "")
         self.tls = ""
@@ -316,9 +318,25 @@ class Connection(asyncio.Protocol):
         if self._loop.time() < self._due_by:
             self._watch = self._loop.call_at(self._due_by, self._late)
             return
+        if self._still_taking():
+            return
         self._client.timed_out()
         self._work()
         self._finish()
+
+    def _still_taking(self) -> bool:
+        """Whether the server is slow to take a large body, but takes it: the wait for its reply begins behind the last byte."""
+        if self._transport is None or self._client.stage is not replies.Stage.DOT:
+            return False
+        before, left = self._unwritten, self._transport.get_write_buffer_size()
+        self._unwritten = left
+        if left and (not before or left < before):
+            self._wait(self._times.block_s)
+        elif before and not left:
+            self._wait(self._times.dot_s)
+        else:
+            return False
+        return True
 
     def _finish(self) -> None:
         if self.closed:

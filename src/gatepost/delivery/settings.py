@@ -90,7 +90,8 @@ class DeliverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nothing else may be. connect_timeout_s, idle and the RFC's time-outs in seconds. max_hosts: MX hosts tried for one
     attempt. window: deliveries kept in memory for a lane. body_budget: bytes of bodies kept in memory per worker.
     max_connections: open at once in one worker, all lanes together. mta_sts: whether policies of domains are kept. tls_ca:
-    a file of certificates that are trusted beside the machine's own.
+    a file of certificates that are trusted beside the machine's own. chunking: Providers that get their mail with BDAT where
+    they offer it (RFC 3030); ``*`` for all.
     """
 
     port: int = 25
@@ -107,6 +108,7 @@ class DeliverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shutdown_timeout_s: float = 30.0
     mta_sts: bool = True
     tls_ca: str = ""
+    chunking: tuple[str, ...] = ()
     tls: tuple[TlsRule, ...] = ()
     lane: tuple[LaneOverride, ...] = ()
 

@@ -104,6 +104,8 @@ class Connection(asyncio.Protocol):
         self._upgrading = False
         self._ending = False
         self._half_closed = False
+        self._held = False  # no more is read until the store has taken what came
+        self._crowded = False  # no more is read until what waits is answered
         self.ip = ""
         self.secured = terms.implicit
 
@@ -132,9 +134,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
+        session = self._session
         if self._phase is _BODY:
             self._deadline.seen(self._loop.time(), len(data))
-        self._session.receive(data)
+        session.receive(data)
+        if self._phase is _OWED and session.crowded and self._transport is not None:
+            self._crowded = True
+            self._transport.pause_reading()
         self._work()
 
     def pause_writing(self) -> None:
@@ -171,13 +177,14 @@ class Connection(asyncio.Protocol):
 
     def hold(self) -> None:
         """Read no more for now."""
+        self._held = True
         if self._transport is not None:
             self._transport.pause_reading()
 
     def resume(self) -> None:
         """Read again."""
-        if self._transport is not None and not self._transport.is_closing() and not self._upgrading:
-            self._transport.resume_reading()
+        self._held = False
+        self._read_on()
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         """Call that later, unless the connection is gone by then."""
@@ -205,6 +212,13 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     # --- inside
+
+    def _read_on(self) -> None:
+        """Read again, unless there is another reason not to."""
+        if self._held or self._crowded or self._upgrading:
+            return
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _if_open(self, call: Callable[[], None]) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -234,13 +248,20 @@ class Connection(asyncio.Protocol):
         if said:
             self._write(said)
         if event is _PAUSED:
-            if self._phase is not _OWED:
-                self._phase = _OWED
-                self._deadline.stop()
+            self._owe()
             return
+        if self._crowded:
+            self._crowded = False
+            self._read_on()
         self._enter(_BODY if session.in_body else _COMMAND, said=bool(said))
         if self._phase is _COMMAND and (self._ending or self._half_closed):
             self._finish()
+
+    def _owe(self) -> None:
+        """An answer of ours is waited for: the client has no deadline."""
+        if self._phase is not _OWED:
+            self._phase = _OWED
+            self._deadline.stop()
 
     def _finish(self) -> None:
         """Nothing is under way any more: say good-bye, unless the client has left."""

@@ -7,6 +7,7 @@ Not here: what a request means (``request``), the server (``serve``).
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import cast
 
@@ -23,6 +24,7 @@ Event = MutableMapping[str, object]
 Scope = MutableMapping[str, object]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
+_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -207,7 +209,9 @@ def _head(scope: Scope) -> _Head:
         method=str(scope["method"]),
         path=str(scope["path"]),
         headers=dict(pairs),
-        ip=client[0] if client else "",
+        ip=client[0]
+        if client and _ADDRESS.fullmatch(client[0])
+        else "",  # a proxy may have passed on anything
         tls=scope.get("scheme") == "https",
     )
 

@@ -7,6 +7,7 @@ Guarantees: it ends when the client closes, when it has been quiet for ``Patienc
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import msgspec
@@ -39,7 +40,8 @@ class Linger(asyncio.Protocol):
         self._timer = self._loop.call_later(patience.quiet_s, self._look)
         transport.set_protocol(self)
         if transport.can_write_eof():
-            transport.write_eof()
+            with contextlib.suppress(OSError):  # the client has gone already, which the loop has yet to tell
+                transport.write_eof()
         transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:

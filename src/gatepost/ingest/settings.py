@@ -81,12 +81,14 @@ class HttpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[http]``: where ``POST /v1/send`` is answered; empty address: nowhere.
 
     tls: with the certificate of ``[tls]``; without it, only a loopback address is allowed, or ``behind_proxy`` says
-    that something else in front brings the TLS.
+    that something else in front brings the TLS. proxies: networks from which it is believed who the client is (X-Forwarded-For),
+    where ``behind_proxy`` is set.
     """
 
     address: str = "127.0.0.1:8025"
     tls: bool = False
     behind_proxy: bool = False
+    proxies: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
 
 
 class TlsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -252,6 +254,7 @@ def http_problems(http: HttpSettings, tls: TlsSettings, section: str = "http") -
     yield from wrong_host_port(http.address, f"{section}.address")
     if http.tls and not tls.cert:
         yield errors.BadInput(f"{section}.tls", "needs [tls] cert and key")
+    yield from addresses.wrong_networks(http.proxies, f"{section}.proxies")
     if not (http.tls or http.behind_proxy) and _is_open_to_others(http.address):
         yield errors.BadInput(
             f"{section}.address", "API keys would cross the network in clear: set tls or behind_proxy"

@@ -16,6 +16,8 @@ import msgspec
 import uvicorn
 from uvicorn.protocols.http import h11_impl
 
+from gatepost.net import addresses
+
 Event = MutableMapping[str, object]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
@@ -114,14 +116,16 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """``run`` until ``stop`` was called and the requests under way are answered."""
+    """``run`` until ``stop`` was called and the requests under way are answered. proxies: networks whose word about who the
+    client is (X-Forwarded-For) is taken; nobody else's is (faults.md B20).
+    """
 
     def __init__(
         self,
         app: App,
         context: ssl.SSLContext | None,
         *,
-        behind_proxy: bool,
+        proxies: Sequence[str] = (),
         waits: Waits = DEFAULT,
     ) -> None:
         config = _Config(
@@ -135,8 +139,8 @@ class HttpServer:
             log_level="critical",
             access_log=False,
             server_header=False,
-            proxy_headers=behind_proxy,
-            forwarded_allow_ips="*" if behind_proxy else None,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=[str(one) for one in addresses.networks(proxies, "http.proxies")],
             limit_concurrency=MAX_CONNECTIONS,
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
             timeout_graceful_shutdown=waits.grace_s,

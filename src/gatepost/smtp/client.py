@@ -3,7 +3,8 @@
 Guarantees: a reply is charged to the command that it answers and to nothing else. Nothing is written while bytes wait that
 nobody asked for; they, a malformed reply or an endless one end the session and are charged to no recipient (faults.md D03,
 D06, D07, C02). After the final dot a message without a final answer is *in doubt*, never failed; a 421 is no final answer
-(P7). With PIPELINING a whole envelope goes out in one write.
+(P7). With PIPELINING a whole envelope goes out in one write, and with CHUNKING, where that is wanted, a small message with it: then
+it is in doubt from there on, until a reply says otherwise.
 Fails with LocalProtocolError where we use it wrongly; what the peer does wrong is a SessionFailed event.
 Not here: sockets, time-outs' lengths, what a reply means; that bodies have CRLF line ends (who composes them sees to it).
 """
@@ -11,13 +12,13 @@ Not here: sockets, time-outs' lengths, what a reply means; that bodies have CRLF
 import collections
 from typing import Final, assert_never
 
-import msgspec
-
 from gatepost.model import failure as failures
 from gatepost.model import reply as replies
-from gatepost.smtp import commands, data, events, lines, opening, states
+from gatepost.smtp import commands, data, events, lines, opening, states, transactions
 from gatepost.smtp.opening import ClientSettings as ClientSettings  # noqa: PLC0414 - this form re-exports
 from gatepost.smtp.opening import Tls as Tls  # noqa: PLC0414 - this form re-exports
+from gatepost.smtp.transactions import Transaction as Transaction  # noqa: PLC0414 - this form re-exports
+from gatepost.smtp.transactions import Wanted as Wanted  # noqa: PLC0414 - this form re-exports
 
 NEED_DATA = states.NEED_DATA
 Signal = states.Signal
@@ -36,7 +37,9 @@ _MAIL: Final = _S.MAIL
 _RCPT: Final = _S.RCPT
 _DATA: Final = _S.DATA
 _DOT: Final = _S.DOT
+_ENVELOPE: Final = frozenset({_S.RESET, _S.MAIL, _S.RCPT})
 _CLOSING: Final = 421
+MAX_AHEAD: Final = 64 * 1024  # octets of a message that goes out before anybody said that he takes it
 _STAGE: Final = {
     _S.GREETING: replies.Stage.GREETING,
     _S.EHLO: replies.Stage.EHLO,
@@ -62,27 +65,6 @@ _BROKEN: Final = {
 }
 
 
-class Wanted(msgspec.Struct, frozen=True, gc=False):
-    """Reports that a server which offers DSN is asked for (RFC 3461 §5.2.1). mail: MAIL's parameters; rcpts: those of each
-    recipient in order, with a space before every one.
-    """
-
-    mail: tuple[bytes, ...]
-    rcpts: tuple[bytes, ...]
-
-
-class Transaction(msgspec.Struct, frozen=True, gc=False):
-    """One message for one or more recipients. body: chunks with CRLF line ends, cut anywhere, not stuffed. size: of all."""
-
-    sender: bytes
-    recipients: tuple[bytes, ...]
-    body: tuple[bytes, ...]
-    size: int
-    eight_bit: bool = False
-    smtputf8: bool = False
-    wanted: Wanted | None = None
-
-
 class ClientSession:
     """One connection. ``receive`` what came, ask ``next_event`` until NEED_DATA, write ``data_to_send``."""
 
@@ -99,6 +81,8 @@ class ClientSession:
         self._answers: list[replies.Reply | None] = []
         self._answered = 0  # RCPT replies read
         self._lone_dot = False  # DATA was answered 354 though nobody is left: an empty body ends it
+        self._chunking = False  # of the transaction under way: BDAT instead of DATA
+        self._body_out = False  # and the message went out together with its envelope
         self._sent = 0
 
     # --- what the shell asks
@@ -198,10 +182,13 @@ class ClientSession:
         recipients = transaction.recipients
         if not self.can_send or not recipients:
             raise states.LocalProtocolError("a transaction was begun where none may be, or for nobody")
-        mail = commands.check(commands.write_mail(transaction.sender, self._parameters(transaction)), 1)
-        words = transaction.wanted.rcpts if transaction.wanted is not None and self.dsn else ()
+        offered = self._opening.extensions
+        mail = commands.check(
+            commands.write_mail(transaction.sender, transactions.parameters(transaction, offered)), 1
+        )
+        words = transaction.wanted.rcpts if transaction.wanted is not None and offered.dsn else ()
         rcpts = commands.check(commands.write_rcpts(recipients, words), len(recipients))
-        lacking = self._lacking(transaction)
+        lacking = transactions.lacking(transaction, offered)
         if lacking is not None:
             nothing = (None,) * len(recipients)
             self._events.append(events.TransactionDone(nothing, problem=lacking[0], detail=lacking[1]))
@@ -214,9 +201,14 @@ class ClientSession:
         self._answered = 0
         self._lone_dot = False
         self._sent += 1
+        self._chunking = self._opening.chunking
+        self._body_out = self._chunking and self._pipelined and transaction.size <= MAX_AHEAD
         reset = b"RSET\r\n" if self._dirty else b""
-        if self._pipelined:
-            self._out.append(b"%s%s%sDATA\r\n" % (reset, mail, rcpts))
+        if self._body_out:
+            self._out.append(b"%s%s%s" % (reset, mail, rcpts))
+            self._out += data.chunk(transaction.body)
+        elif self._pipelined:
+            self._out.append(b"%s%s%s%s" % (reset, mail, rcpts, b"" if self._chunking else b"DATA\r\n"))
         else:
             self._out.append(reset or mail)
             self._mail = mail
@@ -306,12 +298,25 @@ class ClientSession:
         if self._answered < len(self._answers):
             if not self._pipelined:
                 self._say(_RCPT, self._rcpt())
-        elif self._pipelined:
+        elif self._body_out:
+            self._lone_dot = None not in self._answers
+            self._go(_DOT)
+        elif self._pipelined and not self._chunking:
             self._go(_DATA)
-        elif None in self._answers:
-            self._say(_DATA, b"DATA\r\n")
-        else:
+        elif None not in self._answers:
             self._done()
+        elif self._chunking:
+            self._say_chunk()
+        else:
+            self._say(_DATA, b"DATA\r\n")
+
+    def _say_chunk(self) -> None:
+        if len(self._buffer):
+            self._unasked()
+            return
+        assert self._transaction is not None  # noqa: S101 - only called inside one
+        self._go(_DOT)
+        self._out += data.chunk(self._transaction.body)
 
     def _on_data(self, reply: replies.Reply) -> None:
         if len(self._buffer) and (reply.code == 354 or not self._buffer.starts_with((b"421",))):
@@ -336,6 +341,9 @@ class ClientSession:
         if 300 <= reply.code < 400:
             self._out_of_order(reply)
             return
+        if self._body_out and len(self._buffer) and not self._buffer.starts_with((b"421",)):
+            self._unasked()  # there was no 354 to show that the replies are in step: nobody is charged (faults.md D07)
+            return
         self._answer_open(reply)
         if reply.code == _CLOSING:
             self._fail(failures.Problem.RESET, "421 to the final dot", reply)
@@ -352,32 +360,6 @@ class ClientSession:
         self._answers = []
         self._go(_READY)
         self._events.append(events.TransactionDone(answers))
-
-    def _lacking(self, transaction: Transaction) -> tuple[failures.Problem, str] | None:
-        """Why this server would refuse the content, said as a server would (RFC 3463, RFC 6531 §3.5)."""
-        offered = self._opening.extensions
-        if transaction.smtputf8 and not offered.smtputf8:
-            return (
-                failures.Problem.UNSUPPORTED,
-                "5.6.7 the server does not take internationalised mail (SMTPUTF8)",
-            )
-        if transaction.eight_bit and not offered.eight_bit:
-            return failures.Problem.UNSUPPORTED, "5.6.3 the server does not take 8-bit mail (8BITMIME)"
-        if 0 < offered.size < transaction.size:
-            return failures.Problem.TOO_LARGE, f"5.3.4 the server takes {offered.size} bytes at most"
-        return None
-
-    def _parameters(self, transaction: Transaction) -> list[bytes]:
-        found: list[bytes] = []
-        if self._opening.extensions.size_known:
-            found.append(b"SIZE=%d" % transaction.size)
-        if transaction.eight_bit:
-            found.append(b"BODY=8BITMIME")
-        if transaction.smtputf8:
-            found.append(b"SMTPUTF8")
-        if transaction.wanted is not None and self.dsn:
-            found += transaction.wanted.mail
-        return found
 
     # --- small things, and ends
 
@@ -412,7 +394,8 @@ class ClientSession:
 
     def _fail(self, problem: failures.Problem, detail: str, reply: replies.Reply | None = None) -> None:
         answers = tuple(self._answers) if self._transaction is not None else ()
-        in_doubt = self._state is _DOT and not self._lone_dot
+        ahead = self._body_out and reply is None and self._state in _ENVELOPE
+        in_doubt = (self._state is _DOT or ahead) and not self._lone_dot
         self._last = events.SessionFailed(self.stage, problem, detail, reply, answers, in_doubt)
         self._transaction = None
         self._state = _S.OVER

@@ -17,6 +17,7 @@ _SIZE_DIGITS: Final = 20  # RFC 1870 §5
 _PATH = rb' ?<([^<>"]*|(?:[^<>"\\]|"(?:[^"\\]|\\.)*")*)>( [ -~]*)?'
 _MAIL = re.compile(rb"(?i:FROM):" + _PATH)
 _RCPT = re.compile(rb"(?i:TO):" + _PATH)
+_BDAT_ENDS: Final[tuple[list[bytes], ...]] = ([], [b"LAST"])
 _CONTROL = re.compile(rb"[\0-\x1f\x7f]")
 _NO_ARGUMENT: Final = frozenset({b"DATA", b"RSET", b"QUIT", b"STARTTLS"})
 _HELLO = re.compile(
@@ -84,6 +85,18 @@ def rcpt(argument: bytes, hostname: str, *, smtputf8: bool, dsn: bool = False) -
         path += b"@" + hostname.encode()
     address = _address(path, "5.1.3", smtputf8=smtputf8)
     return address if isinstance(address, bytes) else events.RcptGiven(address, wish)
+
+
+def bdat(argument: bytes) -> tuple[int, bool] | None:
+    """How many octets follow, and whether they are the last (RFC 3030 §2); None for what cannot be read."""
+    digits, *rest = argument.split() or [b""]
+    if (
+        not digits.isdigit()
+        or len(digits) > _SIZE_DIGITS
+        or [word.upper() for word in rest] not in _BDAT_ENDS
+    ):
+        return None
+    return int(digits), bool(rest)
 
 
 def _address(path: bytes, enhanced: str, *, smtputf8: bool) -> addresses.Address | bytes:

@@ -1,8 +1,8 @@
 """The message on the wire: takes the transparency dots out, puts them in, and finds the one true end.
 
-Guarantees: only CRLF.CRLF ends a body (RFC 5321 §4.1.1.4, and every smuggling form of CVE-2023-51764 and its kin);
-what comes out of ``BodyReader`` has no bare CR or LF and no NUL; the bytes do not depend on how they were cut.
-It works on chunks as they arrive, never line by line. Not here: headers and meaning.
+Guarantees: only CRLF.CRLF ends a body after DATA (RFC 5321 §4.1.1.4, and every smuggling form of CVE-2023-51764 and its kin);
+what comes out of a ``Reader`` has no bare CR or LF and no NUL; the bytes do not depend on how they were cut.
+It works on chunks as they arrive, never line by line. Not here: headers and meaning, how long a chunk of BDAT is.
 """
 
 import enum
@@ -24,47 +24,23 @@ class Fault(enum.IntEnum):
     BARE_NEWLINE = 3  # a CR or LF alone, or a NUL: two servers could read it differently
 
 
-class BodyReader:
-    """One body on its way in.
+class Reader:
+    """One body on its way in, however its end is told.
 
-    size: octets so far, un-stuffed. eight_bit: whether one is over 127. fault: what was found wrong. rest: the bytes
-    behind the end, or None while the end has not come.
+    size: octets so far, un-stuffed. eight_bit: whether one is over 127. fault: what was found wrong.
     """
 
-    __slots__ = ("_held", "_limit", "_line", "_skip", "eight_bit", "fault", "rest", "size")
+    __slots__ = ("_held", "_limit", "_line", "_skip", "eight_bit", "fault", "size")
 
     def __init__(self, limit: int) -> None:
         """Limit: the largest size taken; 0 for none."""
         self._limit = limit
-        self._held = b"\r\n"  # a body begins at the start of a line: as if after one
-        self._skip = 2
+        self._held = b""  # bytes that cannot be judged before those behind them are here
         self._line = 0  # octets of the text line that the next chunk continues
+        self._skip = 0
         self.size = 0
         self.eight_bit = False
         self.fault = Fault.NONE
-        self.rest: bytes | None = None
-
-    def feed(self, data: bytes) -> bytes:
-        """Bytes from the wire; gives the message bytes that are certain now (none once there is a fault)."""
-        raw = self._held + data if self._held else data
-        first = raw.find(b"\r\n.")
-        stuffed = False
-        end = first
-        if first >= 0 and raw[first + 3 : first + 5] != b"\r\n":
-            stuffed = True
-            end = raw.find(_END, first)
-        if end >= 0:
-            body = raw[: end + 2]
-            self.rest = raw[end + 5 :]
-        else:
-            held = _held_back(raw)
-            body = raw[: len(raw) - held] if held else raw
-            self._held = raw[len(raw) - held :]
-        if not body:
-            return b""
-        if stuffed:
-            body = body.replace(b"\r\n.", b"\r\n")
-        return self._checked(body)
 
     def _checked(self, body: bytes) -> bytes:
         lines = body.splitlines()  # at CR, LF and CRLF alike: what is lost tells whether all were CRLF
@@ -93,6 +69,60 @@ class BodyReader:
         return body
 
 
+class BodyReader(Reader):
+    """After DATA: rest is the bytes behind the final dot, or None while that has not come."""
+
+    __slots__ = ("rest",)
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self._held = b"\r\n"  # a body begins at the start of a line: as if after one
+        self._skip = 2
+        self.rest: bytes | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        """Bytes from the wire; gives the message bytes that are certain now (none once there is a fault)."""
+        raw = self._held + data if self._held else data
+        first = raw.find(b"\r\n.")
+        stuffed = False
+        end = first
+        if first >= 0 and raw[first + 3 : first + 5] != b"\r\n":
+            stuffed = True
+            end = raw.find(_END, first)
+        if end >= 0:
+            body = raw[: end + 2]
+            self.rest = raw[end + 5 :]
+        else:
+            held = _held_back(raw)
+            body = raw[: len(raw) - held] if held else raw
+            self._held = raw[len(raw) - held :]
+        if not body:
+            return b""
+        if stuffed:
+            body = body.replace(b"\r\n.", b"\r\n")
+        return self._checked(body)
+
+
+class ChunkReader(Reader):
+    """After BDAT (RFC 3030): the bytes are counted, never searched for an end, and dots are nothing special."""
+
+    __slots__ = ()
+
+    def feed(self, data: bytes) -> bytes:
+        """Bytes of a chunk; gives the message bytes that are certain now (none once there is a fault)."""
+        raw = self._held + data if self._held else data
+        self._held = b"\r" if raw.endswith(b"\r") else b""
+        if self._held:
+            raw = raw[:-1]
+        return self._checked(raw) if raw else b""
+
+    def end(self) -> bytes:
+        """Behind the last chunk: the CRLF that ends the last line, where it is missing (RFC 5321 §2.3.8)."""
+        if self._held:
+            self.fault = Fault.BARE_NEWLINE
+        return b"" if self.fault or not self._line else self._checked(b"\r\n")
+
+
 def _held_back(raw: bytes) -> int:
     """How many last bytes could be the beginning of the end."""
     if not raw.endswith(_MAY_BE_END):
@@ -119,3 +149,12 @@ def stuff(chunks: Sequence[bytes]) -> list[bytes]:
         before = (before + chunk)[-2:] if len(chunk) < 2 else chunk[-2:]
     wire.append(b".\r\n" if before == b"\r\n" else _END)
     return wire
+
+
+def chunk(chunks: Sequence[bytes]) -> list[bytes]:
+    """A whole message as one chunk, BDAT's line first (RFC 3030 §2). A missing last CRLF is added."""
+    size = sum(map(len, chunks))
+    tail = b"".join([piece[-2:] for piece in chunks if piece][-2:])[-2:]
+    if size and tail != b"\r\n":
+        return [b"BDAT %d LAST\r\n" % (size + 2), *chunks, b"\r\n"]
+    return [b"BDAT %d LAST\r\n" % size, *chunks]

@@ -22,6 +22,7 @@ class Reason(enum.StrEnum):
     EARLY_TALK = "bytes before the greeting"
     PIPELINING = "commands where the client had to wait"
     PLAINTEXT = "plaintext behind STARTTLS"
+    CHUNK = "a BDAT whose length cannot be told"
     BARE_NEWLINE = "bare CR, LF or NUL"
     NOT_SMTP = "another protocol"
     OVERFLOW = "more bytes than the session takes before an answer"
@@ -68,17 +69,17 @@ class RcptGiven(msgspec.Struct, frozen=True, gc=False):
 
 
 class DataBegun(msgspec.Struct, frozen=True, gc=False):
-    """354 is in ``data_to_send``; the body follows."""
+    """The body follows: after DATA (354 is in ``data_to_send``), or in chunks after BDAT."""
 
 
 class BodyChunk(msgspec.Struct, frozen=True, gc=False):
-    """Message bytes, dots removed, every line end CRLF; cut anywhere."""
+    """Message bytes, dots of DATA removed, every line end CRLF; cut anywhere."""
 
     data: bytes
 
 
 class BodyEnd(msgspec.Struct, frozen=True, gc=False):
-    """The final dot. Answer with ``message_accepted`` or ``refuse``. size: octets of all chunks."""
+    """The final dot, or the end of the last chunk. Answer with ``message_accepted`` or ``refuse``. size: octets of all chunks."""
 
     size: int
     eight_bit: bool = False
@@ -122,7 +123,7 @@ class SessionFailed(msgspec.Struct, frozen=True, gc=False):
 
     stage: what was waited for. reply: the one that ended it (a refusal, a 421), if there was one. detail: in our
     words. answers: of the transaction under way, None where there is none; empty without a transaction. in_doubt: the
-    final dot was written and no final answer to it read; a 421 stands among the answers, and is none (faults.md P7).
+    final dot, or a whole chunk, was written and no final answer to it read; a 421 stands among the answers, and is none (faults.md P7).
     """
 
     stage: replies.Stage

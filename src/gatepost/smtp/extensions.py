@@ -25,6 +25,7 @@ class Extensions(msgspec.Struct, frozen=True):
     smtputf8: bool = False
     starttls: bool = False
     enhanced: bool = False
+    chunking: bool = False
     size_known: bool = False
     size: int = 0
     rcpt_max: int = 0
@@ -48,6 +49,7 @@ def read(reply: replies.Reply) -> Extensions:
         eight_bit=b"8BITMIME" in words,
         smtputf8=b"SMTPUTF8" in words,
         starttls=b"STARTTLS" in words,
+        chunking=b"CHUNKING" in words,
         enhanced=b"ENHANCEDSTATUSCODES" in words,
         size_known=b"SIZE" in words,
         size=_number((words.get(b"SIZE") or [b""])[0]),
@@ -73,6 +75,8 @@ def announce(offer: Extensions) -> list[bytes]:
         texts.append(b"ENHANCEDSTATUSCODES")
     if offer.dsn:
         texts.append(b"DSN")
+    if offer.chunking:
+        texts.append(b"CHUNKING")
     if offer.starttls:
         texts.append(b"STARTTLS")
     if offer.auth:

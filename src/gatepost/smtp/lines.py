@@ -70,6 +70,14 @@ class LineBuffer:
         line = data[at : end - 1]
         return Defect.BARE_NEWLINE if b"\r" in line else line
 
+    def take_at_most(self, count: int) -> bytes:
+        """So many bytes of what waits, for a part of a body whose length was told."""
+        if len(self) <= count:
+            return self.take()
+        data = self._data[self._at : self._at + count]
+        self._at += count
+        return data
+
     def take(self) -> bytes:
         """Everything that waits, for a body."""
         data = self._data[self._at :] if self._at else self._data

@@ -29,11 +29,14 @@ class Tls(enum.Enum):
 
 
 class ClientSettings(msgspec.Struct, frozen=True):
-    """ehlo: the name we give. auth: user and password for a smarthost; in clear only where ``tls`` is NEVER."""
+    """ehlo: the name we give. auth: user and password for a smarthost; in clear only where ``tls`` is NEVER. chunking: whether
+    messages go out with BDAT where that is offered (RFC 3030).
+    """
 
     ehlo: bytes
     tls: Tls = Tls.OPPORTUNISTIC
     auth: tuple[str, str] | None = None
+    chunking: bool = False
 
 
 class Say(msgspec.Struct, frozen=True):
@@ -65,6 +68,11 @@ class Opening:
         self._secure = False
         self.tls_refused = 0  # the code that did
         self.extensions = extensions.NONE
+
+    @property
+    def chunking(self) -> bool:
+        """Whether messages go out with BDAT."""
+        return self._settings.chunking and self.extensions.chunking
 
     def on(self, state: states.Client, reply: replies.Reply) -> Next:
         """What follows from the reply that was waited for in this state."""

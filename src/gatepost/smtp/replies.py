@@ -59,6 +59,8 @@ UNKNOWN_PARAMETER: Final = b"555 5.5.4 Parameter not supported\r\n"
 NEEDS_SMTPUTF8: Final = b"553 5.6.7 Internationalised addresses need SMTPUTF8\r\n"
 TOO_MANY_RECIPIENTS: Final = b"452 4.5.3 Too many recipients\r\n"
 
+BAD_BDAT: Final = b"501 5.5.4 Syntax: BDAT octets [LAST]\r\n"
+CHUNKS_BEGUN: Final = b"503 5.5.1 The message was begun with BDAT: go on with BDAT\r\n"
 TOO_BIG: Final = b"552 5.3.4 Message too big\r\n"
 TEXT_LINE_TOO_LONG: Final = b"500 5.5.2 Text line too long\r\n"
 BARE_NEWLINE_IN_BODY: Final = b"550 5.5.2 Message with a bare CR, bare LF or NUL\r\n"

@@ -1,6 +1,6 @@
 """The server's side of an SMTP conversation (RFC 5321), without I/O: commands in, events out; answers in, replies out.
 
-Guarantees: only CRLF.CRLF ends a message; what was pipelined where the client had to wait ends the session (faults.md B01,
+Guarantees: only CRLF.CRLF ends a message after DATA, and only the count after BDAT; what was pipelined where the client had to wait ends the session (faults.md B01,
 B04, C01); every reply is ours alone, and nothing that a peer sent is in it; memory is bounded. After an event that wants an
 answer ``next_event`` is PAUSED until it is given. Replies of one group come out together in one ``data_to_send``.
 Fails with LocalProtocolError where we use it wrongly; what the client does wrong is a reply, or Closing. An answer that
@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from gatepost.smtp import auth, commands, data, events, extensions, footing, lines, replies, states
+from gatepost.smtp import auth, chunks, commands, data, events, extensions, footing, lines, replies, states
 
 _S = states.Server
 _T = states.Step
@@ -28,7 +28,8 @@ _ACCEPT: Final = _T.ACCEPT
 _TO_MAIL: Final = _T.MAIL
 _TO_RCPT: Final = _T.RCPT
 _TO_DATA: Final = _T.DATA
-MAX_WAITING: Final = 128 * 1024  # bytes pipelined before an answer is given
+CROWDED: Final = 64 * 1024  # bytes that wait for an answer of ours: from there on no more should be read
+MAX_WAITING: Final = 1024 * 1024  # what was read all the same
 _OVERSHOOT: Final = 2  # times max_recipients: up to there a further RCPT is refused, and nothing more
 _HTTP = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"CONNECT", b"OPTIONS", b"DELETE", b"PATCH"})
 _HARMLESS: Final = {b"NOOP": replies.OK, b"HELP": replies.HELP, b"VRFY": replies.CANNOT_VRFY}
@@ -39,9 +40,9 @@ _RCPT_OWED = frozenset({_S.FIRST_RCPT_OWED, _S.RCPT_OWED})
 _DOT_OWED = frozenset({_S.DOT_OWED})
 _REFUSABLE = _MAIL_OWED | _RCPT_OWED | _DOT_OWED
 _OWED = _REFUSABLE | _AUTH_OWED | {_S.SECURING}
-_BODY_AWAITED = frozenset({_S.BODY, _S.DISCARD})
-_IN_BODY = frozenset({_S.BODY, _S.DISCARD, _S.BODY_ENDED})
-_IN_TRANSACTION = frozenset({_S.MAIL, _S.RCPT})
+_IN_BODY = frozenset({_S.BODY, _S.DISCARD, _S.BODY_ENDED}) | chunks.AWAITED
+_BODY_AWAITED = _IN_BODY - {_S.BODY_ENDED} | {_S.CHUNKED}
+_IN_TRANSACTION = frozenset({_S.MAIL, _S.RCPT, _S.CHUNKED})
 _MECHANISMS = frozenset({b"PLAIN", b"LOGIN"})
 
 
@@ -71,6 +72,8 @@ class ServerSession:
         self._at = footing.Footing()
         self._exchange = auth.Exchange()
         self._body = data.BodyReader(0)
+        self._chunks = chunks.Chunks(self._at, self._input)
+        self._reader: data.Reader = self._body  # of the two the one that this message is read by
         self._recipients = 0  # RCPT commands of this transaction
         self._smtputf8 = False
         self._esmtp = False
@@ -88,6 +91,11 @@ class ServerSession:
         """Whether a message's bytes are awaited."""
         return self._at.state in _BODY_AWAITED
 
+    @property
+    def crowded(self) -> bool:
+        """Whether so much waits for an answer of ours that no more should be read: BDAT may be pipelined (RFC 3030 §4.2)."""
+        return len(self._input) > CROWDED
+
     def data_to_send(self) -> bytes:
         """What is to be written now, in one write (faults.md B22); asked for once."""
         return self._at.written()
@@ -100,9 +108,9 @@ class ServerSession:
             if state in _OWED:
                 return _PAUSED
             if state in _IN_BODY:
-                if state is not _BODY_ENDED and not len(self._input):
+                if state is not _BODY_ENDED and not len(self._input) and not self._chunks.at_end:
                     return _NEED_DATA
-                event = self._read_body()
+                event = self._chunks.read() if state in chunks.AWAITED else self._read_body()
             elif at.closing is not None:
                 return at.closing
             else:
@@ -233,6 +241,7 @@ class ServerSession:
             smtputf8=True,
             starttls=self._settings.tls_available and not self._secure,
             enhanced=True,
+            chunking=True,
             size_known=True,
             size=self._settings.max_size,
             dsn=self._settings.dsn,
@@ -339,6 +348,8 @@ class ServerSession:
 
     def _without_mail(self) -> events.ServerEvent | None:
         """RCPT or DATA where no MAIL was accepted; behind a refused one they belong to its group and are no mistake."""
+        if self._at.state is _S.CHUNKED:
+            return self._at.error(replies.CHUNKS_BEGUN)
         if self._at.state is not _S.REFUSED:
             return self._at.error(replies.MAIL_FIRST)
         self._at.say(replies.MAIL_FIRST)
@@ -353,15 +364,15 @@ class ServerSession:
         if not self._at.allows(_TO_DATA):
             return self._without_mail()
         self._at.go(_TO_DATA)
-        self._body = data.BodyReader(self._settings.max_size)
+        self._body = self._reader = data.BodyReader(self._settings.max_size)
         self._at.say(replies.GO_AHEAD)
         return events.DataBegun()
 
     def _read_body(self) -> events.ServerEvent | None:
-        body = self._body
         if self._at.state is _BODY_ENDED:
             self._at.go(_T.OWE)
-            return events.BodyEnd(body.size, body.eight_bit)
+            return events.BodyEnd(self._reader.size, self._reader.eight_bit)
+        body = self._body
         chunk = body.feed(self._input.take())
         if body.fault and body.fault is data.Fault.BARE_NEWLINE:
             return self._at.close(events.Reason.BARE_NEWLINE, replies.BARE_NEWLINE_IN_BODY)
@@ -372,11 +383,15 @@ class ServerSession:
             self._input.feed(body.rest)
             self._at.go(_T.END)
             if body.fault:
-                too_big = body.fault is data.Fault.TOO_BIG
-                self._at.say(replies.TOO_BIG if too_big else replies.TEXT_LINE_TOO_LONG)
+                self._at.say(chunks.REFUSALS[body.fault])
         if spoiled:
             return events.Reset()
         return events.BodyChunk(chunk) if chunk else None
+
+    def _bdat(self, argument: bytes) -> events.ServerEvent | None:
+        event = self._chunks.begin(argument, self._settings.max_size)
+        self._reader = self._chunks.reader
+        return event
 
     # --- the rest
 
@@ -385,10 +400,6 @@ class ServerSession:
         self._at.go(_T.RESET)
         over = self._at.junk(replies.OK)
         return over or (events.Reset() if dropped else None)
-
-    def _bdat(self, _: bytes) -> events.ServerEvent | None:
-        """Not announced; behind it may come a message, which must not be read as commands."""
-        return self._early() or self._at.error(replies.NOT_IMPLEMENTED)
 
     def _quit(self, _: bytes) -> events.ServerEvent | None:
         return self._at.close(events.Reason.QUIT, replies.BYE)

@@ -33,7 +33,8 @@ class Server(enum.IntEnum):
     FRESH = enum.auto()  # greeted, or TLS just begun: no EHLO yet
     SECURING = enum.auto()  # 220 said to STARTTLS, the handshake not done
     READY = enum.auto()
-    REFUSED = enum.auto()  # MAIL was refused: RCPT and DATA of its group may still follow (RFC 2920 §3.1)
+    # MAIL or a chunk was refused: the rest of its group may still follow (RFC 2920 §3.1, RFC 3030 §2)
+    REFUSED = enum.auto()
     AUTH = enum.auto()  # 334 said: a response is awaited
     AUTH_OWED = enum.auto()
     MAIL_OWED = enum.auto()
@@ -43,6 +44,10 @@ class Server(enum.IntEnum):
     RCPT = enum.auto()  # at least one recipient
     BODY = enum.auto()
     DISCARD = enum.auto()  # a body that will be refused is read to its end
+    CHUNK = enum.auto()  # a chunk of BDAT is being read
+    CHUNKED = enum.auto()  # it was taken, and was not the last
+    LAST_CHUNK = enum.auto()
+    SKIP = enum.auto()  # a chunk that is refused is read to its end
     BODY_ENDED = enum.auto()
     DOT_OWED = enum.auto()
     CLOSED = enum.auto()
@@ -61,9 +66,12 @@ class Step(enum.IntEnum):
     MAIL = enum.auto()
     RCPT = enum.auto()
     DATA = enum.auto()
+    CHUNK = enum.auto()  # BDAT
+    LAST = enum.auto()  # BDAT … LAST
+    SKIP = enum.auto()  # BDAT where none is possible: its bytes are no commands
     RESET = enum.auto()
     SPOIL = enum.auto()  # the body cannot be taken any more
-    END = enum.auto()  # the final dot
+    END = enum.auto()  # the final dot, or the end of a chunk
     OWE = enum.auto()  # the end of the body was told
     ACCEPT = enum.auto()
     REFUSE = enum.auto()
@@ -73,6 +81,8 @@ _TRANSACTION: Mapping[Step, Server] = {
     Step.HELLO: Server.READY,
     Step.RCPT: Server.RCPT_OWED,
     Step.DATA: Server.BODY,
+    Step.CHUNK: Server.CHUNK,
+    Step.LAST: Server.LAST_CHUNK,
     Step.RESET: Server.READY,
 }
 _IDLE: Mapping[Step, Server] = {
@@ -81,6 +91,7 @@ _IDLE: Mapping[Step, Server] = {
     Step.AUTH: Server.AUTH_OWED,
     Step.ASK: Server.AUTH,
     Step.MAIL: Server.MAIL_OWED,
+    Step.SKIP: Server.SKIP,
     Step.RESET: Server.READY,
 }
 
@@ -96,6 +107,7 @@ SERVER: Final[Mapping[Server, Mapping[Step, Server]]] = {
     Server.MAIL: {
         Step.HELLO: Server.READY,
         Step.RCPT: Server.FIRST_RCPT_OWED,
+        Step.SKIP: Server.SKIP,
         Step.RESET: Server.READY,
     },
     Server.FIRST_RCPT_OWED: {Step.ACCEPT: Server.RCPT, Step.REFUSE: Server.MAIL},
@@ -103,6 +115,15 @@ SERVER: Final[Mapping[Server, Mapping[Step, Server]]] = {
     Server.RCPT: _TRANSACTION,
     Server.BODY: {Step.SPOIL: Server.DISCARD, Step.END: Server.BODY_ENDED},
     Server.DISCARD: {Step.END: Server.READY},
+    Server.CHUNK: {Step.SPOIL: Server.SKIP, Step.END: Server.CHUNKED},
+    Server.CHUNKED: {
+        Step.HELLO: Server.READY,
+        Step.CHUNK: Server.CHUNK,
+        Step.LAST: Server.LAST_CHUNK,
+        Step.RESET: Server.READY,
+    },
+    Server.LAST_CHUNK: {Step.SPOIL: Server.SKIP, Step.END: Server.BODY_ENDED},
+    Server.SKIP: {Step.END: Server.REFUSED},
     Server.BODY_ENDED: {Step.OWE: Server.DOT_OWED},
     Server.DOT_OWED: {Step.ACCEPT: Server.READY, Step.REFUSE: Server.READY},
     Server.CLOSED: {},
@@ -146,7 +167,7 @@ CLIENT: Final[Mapping[Client, frozenset[Client]]] = {
     Client.READY: frozenset({Client.RESET, Client.MAIL}),
     Client.RESET: frozenset({Client.MAIL}),
     Client.MAIL: frozenset({Client.RCPT, Client.READY}),
-    Client.RCPT: frozenset({Client.RCPT, Client.DATA, Client.READY}),
+    Client.RCPT: frozenset({Client.RCPT, Client.DATA, Client.DOT, Client.READY}),
     Client.DATA: frozenset({Client.DOT, Client.READY}),
     Client.DOT: frozenset({Client.READY}),
     Client.QUIT: frozenset(),

@@ -20,6 +20,7 @@ from gatepost.console import (
     operation,
     pages,
     rates,
+    ways,
 )
 from gatepost.console import events as console_events
 from gatepost.feed import metrics, stream
@@ -110,6 +111,7 @@ def all_operations(
     return [
         *keys.operations(parts.common),
         *bridges.operations(parts.common),
+        *ways.operations(parts.common),
         *console_events.operations(parts),
         *floor.operations(parts.common),
         *messages.operations(parts.common),

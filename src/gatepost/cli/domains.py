@@ -2,27 +2,9 @@
 
 from typing import Literal
 
-import msgspec
-
 from gatepost import errors
 from gatepost.cli import applying, context, show
-from gatepost.model import directory as directories
-
-
-class DomainShape(msgspec.Struct, frozen=True):
-    """A sender domain as scripts see it.
-
-    return_path: as set. in_use: ``verp`` only while the check passes. proved_since: null while it does not; problem: why not.
-    """
-
-    domain: str
-    account: str
-    return_path: str
-    in_use: str
-    bounce_domain: str | None
-    proved_since: str | None
-    problem: str | None
-    unsubscribe_url: str | None
+from gatepost.store import directory_shapes
 
 
 def add_(
@@ -62,7 +44,7 @@ def add_(
 
 def list_(*, json: context.Json = False, config: context.Config = context.DEFAULT) -> int:
     """List the sender domains."""
-    found = _all(context.run(context.directory(config)))
+    found = directory_shapes.domains(context.run(context.directory(config)))
     if json:
         for one in found:
             show.json_line(one)
@@ -82,26 +64,13 @@ def show_(name: str, /, *, json: context.Json = False, config: context.Config = 
     name
         example.com
     """
-    found = [one for one in _all(context.run(context.directory(config))) if one.domain == name.lower()]
+    found = [
+        one
+        for one in directory_shapes.domains(context.run(context.directory(config)))
+        if one.domain == name.lower()
+    ]
     if not found:
         raise errors.BadInput("domain", f"{name!r} is no sender domain")
     for one in found:
         show.record(one, json=json)
     return 0
-
-
-def _all(known: directories.Directory) -> list[DomainShape]:
-    accounts = {account.id: account.name for account in known.accounts}
-    return [
-        DomainShape(
-            domain=one.domain,
-            account=accounts.get(one.account, ""),
-            return_path=one.return_path.name.lower(),
-            in_use="verp" if one.verp else "keep",
-            bounce_domain=one.bounce_domain or None,
-            proved_since=show.time_or_none(one.proved_since),
-            problem=one.problem or None,
-            unsubscribe_url=one.unsubscribe_url or None,
-        )
-        for one in known.sender_domains
-    ]

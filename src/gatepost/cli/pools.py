@@ -1,18 +1,8 @@
 """``gatepost pool …``: named groups of Sources."""
 
-import msgspec
-
 from gatepost import errors
 from gatepost.cli import applying, context, show
-from gatepost.model import directory as directories
-
-
-class PoolShape(msgspec.Struct, frozen=True):
-    """A Pool as scripts see it."""
-
-    name: str
-    account: str
-    sources: tuple[str, ...]
+from gatepost.store import directory_shapes
 
 
 def add_(
@@ -40,7 +30,7 @@ def add_(
 
 def list_(*, json: context.Json = False, config: context.Config = context.DEFAULT) -> int:
     """List the Pools with their Sources."""
-    found = _all(context.run(context.directory(config)))
+    found = directory_shapes.pools(context.run(context.directory(config)))
     if json:
         for one in found:
             show.json_line(one)
@@ -58,21 +48,11 @@ def show_(name: str, /, *, json: context.Json = False, config: context.Config = 
     name
         Its name.
     """
-    found = [one for one in _all(context.run(context.directory(config))) if one.name == name]
+    found = [
+        one for one in directory_shapes.pools(context.run(context.directory(config))) if one.name == name
+    ]
     if not found:
         raise errors.BadInput("pool", f"there is no Pool {name!r}")
     for one in found:
         show.record(one, json=json)
     return 0
-
-
-def _all(known: directories.Directory) -> list[PoolShape]:
-    accounts = {account.id: account.name for account in known.accounts}
-    return [
-        PoolShape(
-            name=pool.name,
-            account=accounts.get(pool.account, ""),
-            sources=tuple(source.name for source in known.sources if source.pool == pool.id),
-        )
-        for pool in known.pools
-    ]

@@ -8,24 +8,7 @@ import msgspec
 
 from gatepost import errors
 from gatepost.cli import applying, context, show
-from gatepost.model import directory as directories
-
-
-class SourceShape(msgspec.Struct, frozen=True):
-    """A Source as scripts see it: all but its password."""
-
-    name: str
-    pool: str
-    ip: str | None
-    ip6: str | None
-    ehlo: str | None
-    host: str | None
-    port: int | None
-    username: str | None
-    tls: str
-    weight: int
-    limits: directories.Limits
-    disabled: bool
+from gatepost.store import directory_shapes
 
 
 def add_(  # noqa: PLR0913 - one parameter per option of the command
@@ -93,7 +76,7 @@ def add_(  # noqa: PLR0913 - one parameter per option of the command
 
 def list_(*, json: context.Json = False, config: context.Config = context.DEFAULT) -> int:
     """List the Sources, also disabled ones."""
-    found = _all(context.run(context.directory(config)))
+    found = directory_shapes.sources(context.run(context.directory(config)))
     if json:
         for one in found:
             show.json_line(one)
@@ -114,7 +97,7 @@ def show_(name: str, /, *, json: context.Json = False, config: context.Config = 
     name
         Its name.
     """
-    for one in _all(context.run(context.directory(config))):
+    for one in directory_shapes.sources(context.run(context.directory(config))):
         if one.name == name:
             show.record(one, json=json)
             return 0
@@ -144,30 +127,9 @@ async def _revoke(name: str, config: Path) -> int:
     return 0
 
 
-def _way(one: SourceShape) -> str:
+def _way(one: directory_shapes.SourceShape) -> str:
     return (
         f"{one.host}:{one.port}"
         if one.host
         else " ".join(filter(None, (one.ip, one.ip6))) or "the system's address"
     )
-
-
-def _all(known: directories.Directory) -> list[SourceShape]:
-    pools = {pool.id: pool.name for pool in known.pools}
-    return [
-        SourceShape(
-            name=one.name,
-            pool=pools.get(one.pool, ""),
-            ip=one.ip or None,
-            ip6=one.ip6 or None,
-            ehlo=one.ehlo or None,
-            host=one.host or None,
-            port=one.port or None,
-            username=one.username or None,
-            tls=one.tls,
-            weight=one.weight,
-            limits=one.limits,
-            disabled=one.disabled,
-        )
-        for one in known.sources
-    ]

@@ -126,9 +126,9 @@ async def follow(plan: Plan, known: directories.Directory, means: Means) -> Done
     maker = means.maker
     stages: list[tuple[str, Callable[[directories.Directory], list[directories.Change]]]] = [
         ("account", lambda known: [_account(one, known) for one in plan.account]),
-        ("pool", lambda known: [_pool(one, known) for one in plan.pool]),
-        ("source", lambda known: [_source(one, known) for one in plan.source]),
-        ("domain", lambda known: [_domain(one, known) for one in plan.domain]),
+        ("pool", lambda known: [pool_entry(one, known) for one in plan.pool]),
+        ("source", lambda known: [source_entry(one, known) for one in plan.source]),
+        ("domain", lambda known: [domain_entry(one, known) for one in plan.domain]),
         ("bridge", lambda known: [maker.bridge(one, known) for one in plan.bridge]),
     ]
     lines: list[str] = []
@@ -150,6 +150,11 @@ def entries(known: directories.Directory, kind: str) -> Sequence[directories.Cha
         "bridge": known.bridges,
     }
     return found[kind]
+
+
+def all_entries(known: directories.Directory) -> list[directories.Change]:
+    """Of every kind that a plan knows."""
+    return [one for kind in Plan.__struct_fields__ for one in entries(known, kind)]
 
 
 def name_of(entry: directories.Change) -> str:
@@ -237,13 +242,15 @@ def _account(wanted: AccountPlan, known: directories.Directory) -> directories.A
     return find(known.accounts, wanted.name) or directories.Account(0, wanted.name)
 
 
-def _pool(wanted: PoolPlan, known: directories.Directory) -> directories.Pool:
+def pool_entry(wanted: PoolPlan, known: directories.Directory) -> directories.Pool:
+    """The entry: as it is, or new. Raises BadInput."""
     account = account_of(wanted.account, known).id
     old = find((one for one in known.pools if one.account == account), wanted.name)
     return old or directories.Pool(0, account, wanted.name)
 
 
-def _source(wanted: SourcePlan, known: directories.Directory) -> directories.Source:
+def source_entry(wanted: SourcePlan, known: directories.Directory) -> directories.Source:
+    """The entry: as it is but for what is wanted otherwise, or new. Raises BadInput."""
     old = find(known.sources, wanted.name)
     pools = [one for one in known.pools if one.name == wanted.pool]
     if old is not None and old.pool in {one.id for one in pools}:
@@ -270,7 +277,8 @@ def _source(wanted: SourcePlan, known: directories.Directory) -> directories.Sou
     )
 
 
-def _domain(wanted: DomainPlan, known: directories.Directory) -> directories.SenderDomain:
+def domain_entry(wanted: DomainPlan, known: directories.Directory) -> directories.SenderDomain:
+    """The entry: as it is but for what is wanted otherwise, or new. Raises BadInput."""
     account = account_of(wanted.account, known).id
     domain = _domain_key(wanted.name)
     fresh = directories.SenderDomain(0, account, domain)

@@ -36,6 +36,47 @@ class ApiKeyShape(msgspec.Struct, frozen=True):
     revoked_at: str | None
 
 
+class PoolShape(msgspec.Struct, frozen=True):
+    """A Pool as scripts see it."""
+
+    name: str
+    account: str
+    sources: tuple[str, ...]
+
+
+class SourceShape(msgspec.Struct, frozen=True):
+    """A Source as scripts see it: all but its password."""
+
+    name: str
+    pool: str
+    ip: str | None
+    ip6: str | None
+    ehlo: str | None
+    host: str | None
+    port: int | None
+    username: str | None
+    tls: str
+    weight: int
+    limits: directories.Limits
+    disabled: bool
+
+
+class DomainShape(msgspec.Struct, frozen=True):
+    """A sender domain as scripts see it.
+
+    return_path: as set. in_use: ``verp`` only while the check passes. proved_since: null while it does not; problem: why not.
+    """
+
+    domain: str
+    account: str
+    return_path: str
+    in_use: str
+    bounce_domain: str | None
+    proved_since: str | None
+    problem: str | None
+    unsubscribe_url: str | None
+
+
 def bridge(one: directories.Bridge, known: directories.Directory) -> BridgeShape:
     """The shape of a Bridge."""
     accounts = {account.id: account.name for account in known.accounts}
@@ -65,3 +106,56 @@ def api_key(one: directories.ApiKey) -> ApiKeyShape:
         moments.text_or_none(one.created_at),
         moments.text_or_none(one.revoked_at),
     )
+
+
+def pools(known: directories.Directory) -> list[PoolShape]:
+    """The shapes of all Pools."""
+    accounts = {account.id: account.name for account in known.accounts}
+    return [
+        PoolShape(
+            name=pool.name,
+            account=accounts.get(pool.account, ""),
+            sources=tuple(source.name for source in known.sources if source.pool == pool.id),
+        )
+        for pool in known.pools
+    ]
+
+
+def sources(known: directories.Directory) -> list[SourceShape]:
+    """The shapes of all Sources."""
+    pools = {pool.id: pool.name for pool in known.pools}
+    return [
+        SourceShape(
+            name=one.name,
+            pool=pools.get(one.pool, ""),
+            ip=one.ip or None,
+            ip6=one.ip6 or None,
+            ehlo=one.ehlo or None,
+            host=one.host or None,
+            port=one.port or None,
+            username=one.username or None,
+            tls=one.tls,
+            weight=one.weight,
+            limits=one.limits,
+            disabled=one.disabled,
+        )
+        for one in known.sources
+    ]
+
+
+def domains(known: directories.Directory) -> list[DomainShape]:
+    """The shapes of all sender domains."""
+    accounts = {account.id: account.name for account in known.accounts}
+    return [
+        DomainShape(
+            domain=one.domain,
+            account=accounts.get(one.account, ""),
+            return_path=one.return_path.name.lower(),
+            in_use="verp" if one.verp else "keep",
+            bounce_domain=one.bounce_domain or None,
+            proved_since=moments.text_or_none(one.proved_since),
+            problem=one.problem or None,
+            unsubscribe_url=one.unsubscribe_url or None,
+        )
+        for one in known.sender_domains
+    ]

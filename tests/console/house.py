@@ -13,7 +13,7 @@ from tests.store import store_values
 
 from gatepost import clock as clocks
 from gatepost.app import serving
-from gatepost.console import api, auth, changing, pages, rates
+from gatepost.console import api, auth, changing, pages, pieces, rates
 from gatepost.console import events as console_events
 from gatepost.console import settings as console_settings
 from gatepost.feed import metrics, stream
@@ -55,7 +55,7 @@ class House:
         self.asked = rates.Rates(settings.per_min, self.clock)
         self.hub = stream.Hub(store)
         common = changing.Parts(store, PEPPER, self.clock, self.take)
-        places = console_events.Places(settings.max_streams)
+        places = pieces.Places(settings.max_streams)
         self.metrics = metrics.Metrics(store, self.clock, lambda: self.hub.listeners)
         self.operations = serving.all_operations(
             console_events.Parts(common, self.hub.follow, places), self.metrics.text

@@ -14,7 +14,7 @@ from tests.console import house as houses
 
 from gatepost import clock as clocks
 from gatepost.app import serving
-from gatepost.console import changing, openapi
+from gatepost.console import changing, openapi, pieces
 from gatepost.console import events as console_events
 from gatepost.model import ids
 
@@ -61,6 +61,10 @@ FOREIGN: dict[str, list[tuple[str, object]]] = {
         ("/v1/suppressions?target=theirs-ann@rcpt.test", None),
         ("/v1/suppressions?owner=2", None),
     ],
+    "exportSuppressions": [
+        ("/v1/suppressions/export", None),
+        ("/v1/suppressions/export?bridge=theirs-bridge", None),
+    ],
     "suppress": [
         ("/v1/suppressions", {"targets": ["a@b.test"], "scope": "bridge:theirs-account/theirs-bridge"}),
         ("/v1/suppressions", {"targets": ["a@b.test"], "scope": "account:theirs-account"}),
@@ -83,7 +87,7 @@ def _document() -> Any:
         pass
 
     common = changing.Parts(_NoStore(), b"", clocks.SystemClock(), lambda _: None)  # type: ignore[arg-type]
-    parts = console_events.Parts(common, lambda *_: None, console_events.Places(1))  # type: ignore[arg-type]
+    parts = console_events.Parts(common, lambda *_: None, pieces.Places(1))  # type: ignore[arg-type]
     return json.loads(openapi.document(serving.all_operations(parts, lambda: None), "1"))  # type: ignore[arg-type, return-value]
 
 

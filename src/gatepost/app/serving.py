@@ -12,6 +12,7 @@ from gatepost.console import (
     audits,
     auth,
     bridges,
+    bulk,
     changing,
     figures,
     floor,
@@ -19,6 +20,7 @@ from gatepost.console import (
     messages,
     operation,
     pages,
+    pieces,
     rates,
     ways,
 )
@@ -48,7 +50,7 @@ class Serving:
         pepper = compose.pepper(settings)
         self._hub = stream.Hub(store)
         common = changing.Parts(store, pepper, clock, self._take)
-        places = console_events.Places(settings.console.max_streams)
+        places = pieces.Places(settings.console.max_streams)
         self._metrics = metrics.Metrics(store, clock, lambda: self._hub.listeners)
         operations = all_operations(
             console_events.Parts(common, self._hub.follow, places), self._metrics.text
@@ -114,6 +116,7 @@ def all_operations(
         *ways.operations(parts.common),
         *console_events.operations(parts),
         *floor.operations(parts.common),
+        *bulk.operations(parts.common, parts.places),
         *messages.operations(parts.common),
         *audits.operations(parts.common),
         *figures.operations(told, metrics.MEDIA),

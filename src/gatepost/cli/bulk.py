@@ -4,11 +4,8 @@ Guarantees: a line that cannot be read is named with its place and hinders no ot
 left as it is, with its evidence; nothing is undone without a condition that names it, nor before somebody said ``--yes``.
 """
 
-import csv
-import io
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -20,25 +17,12 @@ from gatepost.cli import context, show
 from gatepost.store import shapes
 
 if TYPE_CHECKING:
-    from gatepost.console import wishes
-    from gatepost.model import directory as directories
+    from gatepost.console import lines, wishes
     from gatepost.model import suppression as suppressions
-    from gatepost.store import filters, port
+    from gatepost.store import filters
 
 _BATCH = 500
-_LONGEST_LINE = 64 * 1024
-_HEADS = ("target", "address", "email", "e-mail", "mail", "recipient")  # of the column with the address
 _SHOWN = 20  # kinds of entries that a look at an undo names
-
-
-class Line(msgspec.Struct):
-    """One entry as a file gives it; what a file may say beside is not read."""
-
-    target: str
-    scope: str | None = None
-    reason: str | None = None
-    note: str | None = None
-    expires_at: str | None = None
 
 
 class Sums(msgspec.Struct):
@@ -128,18 +112,32 @@ def undo_(
 
 
 async def _import(file: str, wish: "wishes.Wish", config: Path) -> Sums:
+    from gatepost.console import lines
+
     sums = Sums()
     with _opened(file) as source:
         async with context.operated(context.load(config)) as (store, operator):
-            known = await store.directory()
-            entries = _entries(source, "standard input" if file == "-" else file, wish, known, sums)
-            for batch in _batches(entries):
-                fresh = await _missing(store, batch)
-                sums.there += len(batch) - len(fresh)
-                if fresh:
-                    await operator.suppress(fresh, context.actor())
-                    sums.added += len(fresh)
+            now = context.now_ms()
+            read = iter(lambda: source.readline(lines.LONGEST), b"")
+            found = lines.rows(read, wish, await store.directory(), now)
+
+            async def write(entries: lines.Entries) -> object:
+                return await operator.suppress(entries, context.actor())
+
+            async for done in lines.take(found, store, write, now):
+                _count(done, sums, "standard input" if file == "-" else file)
     return sums
+
+
+def _count(done: "lines.Done", sums: Sums, name: str) -> None:
+    match done.result:
+        case "added":
+            sums.added += 1
+        case "there":
+            sums.there += 1
+        case "unreadable":
+            sums.unreadable += 1
+            print(f"gatepost: {name}:{done.row}: {done.problem}", file=sys.stderr)
 
 
 def _opened(file: str) -> BinaryIO:
@@ -149,100 +147,6 @@ def _opened(file: str) -> BinaryIO:
         return Path(file).open("rb")
     except OSError as error:
         raise errors.BadInput(file, f"cannot be read: {error.strerror}") from None
-
-
-def _entries(
-    source: BinaryIO, name: str, wish: "wishes.Wish", known: "directories.Directory", sums: Sums
-) -> "Iterator[suppressions.Suppression]":
-    """The entries of the lines that can be read; of the others each is told."""
-    heading: list[str] | None = None
-    for number, raw in enumerate(iter(lambda: source.readline(_LONGEST_LINE), b""), 1):
-        text = raw.decode("utf-8-sig" if number == 1 else "utf-8", "surrogateescape").strip()
-        if not text:
-            continue
-        if number == 1 and (heading := _heading(text)) is not None:
-            continue
-        try:
-            yield _entry(_line(text, heading), wish, known)
-        except (errors.BadInput, msgspec.MsgspecError, csv.Error) as error:
-            sums.unreadable += 1
-            print(f"gatepost: {name}:{number}: {show.escaped(str(error).encode())}", file=sys.stderr)
-
-
-def _heading(text: str) -> list[str] | None:
-    """The names of a CSV file's columns, if this is its first line."""
-    names = [name.strip().lower() for name in next(csv.reader(io.StringIO(text)))]
-    return names if any(name in _HEADS for name in names) else None
-
-
-def _line(text: str, heading: list[str] | None) -> Line:
-    if heading is not None:
-        cells = dict(zip(heading, next(csv.reader(io.StringIO(text))), strict=False))
-        target = next((cells[name].strip() for name in _HEADS if name in cells), "")
-        return Line(target, reason=_word(cells.get("reason")), note=cells.get("note"))
-    if text.startswith("{"):
-        return msgspec.json.decode(text.encode("utf-8", "surrogateescape"), type=Line)
-    return Line(text)
-
-
-def _word(text: str | None) -> str | None:
-    """One word of what other systems write at length."""
-    return "-".join(text.lower().split()) if text else None
-
-
-def _entry(line: Line, wish: "wishes.Wish", known: "directories.Directory") -> "suppressions.Suppression":
-    from gatepost.console import wishes
-
-    expires = 0
-    if line.expires_at:
-        now = context.now_ms()
-        expires = max(1, show.moment_of(line.expires_at, "expires_at", now) - now)
-    wanted = wishes.Wish(
-        (), line.scope or wish.scope, line.reason or wish.reason, line.note or wish.note, expires
-    )
-    return wishes.entry_of(line.target, wanted, known, context.now_ms())
-
-
-def _batches(
-    entries: "Iterable[suppressions.Suppression]",
-) -> "Iterator[list[suppressions.Suppression]]":
-    """In groups, in which each identity is there once: the last one counts."""
-    batch: dict[tuple[int, str, int, int, str], suppressions.Suppression] = {}
-    for entry in entries:
-        batch[entry.identity] = entry
-        if len(batch) >= _BATCH:
-            yield list(batch.values())
-            batch = {}
-    if batch:
-        yield list(batch.values())
-
-
-async def _missing(
-    store: "port.Store", batch: "list[suppressions.Suppression]"
-) -> "list[suppressions.Suppression]":
-    """Those that nothing of the same identity stands for already, and for as long."""
-    from gatepost.model import suppression as suppressions
-    from gatepost.policy import suppress
-    from gatepost.store import port
-
-    now = context.now_ms()
-    address = suppressions.Kind.ADDRESS
-    lookups = [
-        port.Lookup(
-            entry.target if entry.kind is address else "",
-            entry.target.rpartition("@")[2],
-            suppressions.Sender(entry.account, entry.bridge, entry.list),
-        )
-        for entry in batch
-    ]
-    found = await store.standing(lookups)
-    return [
-        entry
-        for entry, standing in zip(batch, found, strict=True)
-        if standing.entry is None
-        or standing.entry.identity != entry.identity
-        or not suppress.outlasts(standing.entry, entry, now)
-    ]
 
 
 async def _export(where: "filters.Where", config: Path) -> int:

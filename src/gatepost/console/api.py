@@ -119,7 +119,7 @@ class Api:
         if caller.bridge is None and caller.role < one.access.role:
             raise problem.problem(403, f"this takes a key with the role {one.access.role.word}")
         given, where = _query(request, one.conditions)
-        body = await self._body(request) if one.body is not None else b""
+        body = await self._body(request, one.takes) if one.takes else b""
         ip = request.client.host if request.client is not None else ""
         call = operation.Call(
             caller=caller,
@@ -134,11 +134,11 @@ class Api:
         async with asyncio.timeout(_PATIENCE_S):
             return await one.run(call, body, given)
 
-    async def _body(self, request: requests.Request) -> bytes:
+    async def _body(self, request: requests.Request, takes: tuple[str, ...]) -> bytes:
         """The body, within its limits. Raises Problem."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            raise problem.problem(415, "the body must be application/json")
+        if kind not in takes:
+            raise problem.problem(415, f"the body must be {' or '.join(takes)}")
         if request.headers.get("content-encoding", "identity") != "identity":
             raise problem.problem(415, "the body must not be compressed")
         most = self._p.settings.max_body

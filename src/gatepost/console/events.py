@@ -12,9 +12,8 @@ from typing import Annotated, Protocol
 
 import msgspec
 from starlette import responses
-from starlette.types import Receive, Scope, Send
 
-from gatepost.console import changing, operation
+from gatepost.console import changing, operation, pieces
 from gatepost.model import event as events
 from gatepost.model import moment as moments
 from gatepost.net import problem
@@ -25,11 +24,6 @@ _WINDOWS = 10  # read for one page before it is given empty
 _LINES = 1000  # read at once
 _NDJSON = "application/x-ndjson"
 _SSE = "text/event-stream"
-_STREAM_HEADERS = {
-    "cache-control": "no-store",
-    "x-accel-buffering": "no",
-    "x-content-type-options": "nosniff",
-}
 
 
 class Line(Protocol):
@@ -91,46 +85,12 @@ class Feed(msgspec.Struct, frozen=True):
     end: bool
 
 
-class Places:
-    """How many streams may be open at once."""
-
-    def __init__(self, most: int) -> None:
-        self._free = most
-
-    def take(self) -> None:
-        """One of them. Raises Problem when all are taken."""
-        if self._free <= 0:
-            raise problem.later(503, "too many streams are open")
-        self._free -= 1
-
-    def give_back(self) -> None:
-        """It is free again."""
-        self._free += 1
-
-
-class _Stream(responses.StreamingResponse):
-    """Pieces that come as they come, in a place that is free again afterwards. Raises Problem where none is free."""
-
-    def __init__(self, pieces: AsyncGenerator[bytes, None], places: Places, media: str) -> None:
-        places.take()
-        super().__init__(pieces, headers=_STREAM_HEADERS, media_type=media)
-        self._pieces = pieces
-        self._places = places
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._places.give_back()
-            await self._pieces.aclose()
-
-
 class Parts(msgspec.Struct, frozen=True):
     """follow: the live stream behind a seq. places: for those who wait."""
 
     common: changing.Parts
     follow: Follow
-    places: Places
+    places: pieces.Places
 
 
 def operations(parts: Parts) -> tuple[operation.Operation, ...]:
@@ -239,7 +199,7 @@ class _Events:
         names = shapes.Names(call.known)
         encode = msgspec.json.Encoder().encode
 
-        async def pieces() -> AsyncGenerator[bytes, None]:
+        async def told() -> AsyncGenerator[bytes, None]:
             at = after
             while at < newest and call.valid():
                 window = await windows.read(self._store, at, _LINES, where)
@@ -254,7 +214,7 @@ class _Events:
                         return
                     yield b"".join([line.text + b"\n" for line in batch.lines])
 
-        return _Stream(pieces(), self._p.places, _NDJSON)
+        return pieces.Stream(told(), self._p.places, _NDJSON)
 
     async def stream(self, call: operation.Call, asked: StreamQuery) -> responses.Response:
         where = (*call.where, *operation.own(call))
@@ -265,7 +225,7 @@ class _Events:
             after = int(given)
         after = await self._store.last_seq() if after is None else await self._start(after)
 
-        async def pieces() -> AsyncGenerator[bytes, None]:
+        async def told() -> AsyncGenerator[bytes, None]:
             yield b"retry: 1000\nid: %d\n\n" % after
             async with contextlib.aclosing(self._p.follow(after, where)) as batches:
                 async for batch in batches:
@@ -274,4 +234,4 @@ class _Events:
                     lines = [b"id: %d\ndata: %b\n\n" % (line.seq, line.text) for line in batch.lines]
                     yield b"".join(lines) or b": nothing new\nid: %d\n\n" % batch.until
 
-        return _Stream(pieces(), self._p.places, _SSE)
+        return pieces.Stream(told(), self._p.places, _SSE)

@@ -69,10 +69,11 @@ def _operation(
         "x-role": one.access.role.word,
         "x-bridges": one.access.bridges,
     }
-    if one.body is not None:
+    if one.takes:
+        schema: Json = {"type": "string"} if one.body is None else by_kind[one.body]
         found["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": by_kind[one.body]}},
+            "content": {media: {"schema": schema} for media in one.takes},
         }
     return found
 

@@ -126,7 +126,7 @@ class Place(msgspec.Struct, frozen=True):
 class Operation(msgspec.Struct, frozen=True):
     """One. query, body, answer: their types; None: there is none. conditions: the filter words that the query takes.
 
-    creates: something new is made, so Idempotency-Key is honoured. media: of the answer.
+    creates: something new is made, so Idempotency-Key is honoured. media: of the answer; takes: of the body.
     """
 
     place: Place
@@ -139,6 +139,7 @@ class Operation(msgspec.Struct, frozen=True):
     conditions: filters.Table | None = None
     creates: bool = False
     media: tuple[str, ...] = (JSON,)
+    takes: tuple[str, ...] = ()
 
 
 def asking(
@@ -172,8 +173,31 @@ def telling(
         return as_response(await run(call, read_body(raw, body)))
 
     return Operation(
-        place, access, answered, body=body, answer=answer, status=status, creates=status == CREATED
+        place,
+        access,
+        answered,
+        body=body,
+        answer=answer,
+        status=status,
+        creates=status == CREATED,
+        takes=(JSON,),
     )
+
+
+def sending(
+    place: Place,
+    access: Access,
+    query: type[Q],
+    takes: tuple[str, ...],
+    answer: type[R],
+    run: Callable[[Call, Q, bytes], Awaitable[Answer[R]]],
+) -> Operation:
+    """What is to be done is a file, in one of these media."""
+
+    async def answered(call: Call, raw: bytes, given: Mapping[str, object]) -> responses.Response:
+        return as_response(await run(call, read_query(given, query), raw))
+
+    return Operation(place, access, answered, query, answer=answer, takes=takes)
 
 
 def streaming(  # noqa: PLR0913, PLR0917 - one for each fact of the declaration

@@ -40,7 +40,9 @@ const operation = (path, method, one) => {
     box.appendChild(table(["parameter", "in", "type", ""], one.parameters.map((p) =>
       [p.name, p.in, typeOf(p.schema), p.description || (p.schema.default === undefined ? "" : `default ${JSON.stringify(p.schema.default)}`)])));
   }
-  if (one.requestBody) box.appendChild(make("p", `Body: ${typeOf(one.requestBody.content["application/json"].schema)}`));
+  for (const [media, { schema }] of Object.entries(one.requestBody ? one.requestBody.content : {})) {
+    box.appendChild(make("p", `Body: ${typeOf(schema)} as ${media}`));
+  }
   for (const [status, answer] of Object.entries(one.responses)) {
     for (const [media, { schema }] of Object.entries(answer.content || {})) {
       box.appendChild(make("p", `${status}: ${typeOf(schema)} as ${media}`));

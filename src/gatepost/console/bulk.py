@@ -1,0 +1,100 @@
+"""Many suppressions at once: ``/v1/suppressions/import`` and ``/v1/suppressions/export``."""
+
+import io
+from collections.abc import AsyncGenerator
+
+import msgspec
+from starlette import responses
+
+from gatepost.console import changing, lines, operation, pieces, wishes
+from gatepost.model import suppression as suppressions
+from gatepost.store import filters, shapes
+
+_LINES = ("application/x-ndjson", "text/csv", "text/plain")
+
+
+class ImportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What holds for lines that do not say. scope: ``instance``, ``account:NAME``, ``bridge:NAME`` or ``list:NAME``."""
+
+    scope: str = "account"
+    reason: str = "import"
+    note: str = ""
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What became of a file, and of each of its lines."""
+
+    added: int
+    there: int
+    unreadable: int
+    rows: list[lines.Done]
+
+
+def operations(parts: changing.Parts, places: pieces.Places) -> tuple[operation.Operation, ...]:
+    """Both."""
+    made = _Bulk(parts, places)
+    place = operation.Place
+    return (
+        operation.sending(
+            place(
+                "POST",
+                "/v1/suppressions/import",
+                "importSuppressions",
+                "Add the entries of a file, a line each.",
+            ),
+            operation.OPERATE,
+            ImportQuery,
+            _LINES,
+            Imported,
+            made.take,
+        ),
+        operation.streaming(
+            place(
+                "GET",
+                "/v1/suppressions/export",
+                "exportSuppressions",
+                "Tell all entries, one a line, as import reads them.",
+            ),
+            operation.OWN,
+            operation.Nothing,
+            made.give,
+            _LINES[:1],
+            filters.SUPPRESSIONS,
+        ),
+    )
+
+
+class _Bulk:
+    def __init__(self, parts: changing.Parts, places: pieces.Places) -> None:
+        self._p = parts
+        self._places = places
+
+    async def take(self, call: operation.Call, query: ImportQuery, raw: bytes) -> operation.Answer[Imported]:
+        now = self._p.clock.now_ms()
+        wish = wishes.Wish((), query.scope, query.reason, query.note)
+        wishes.scope_of(query.scope, call.known)
+        source = io.BytesIO(raw)
+        found = lines.rows(iter(lambda: source.readline(lines.LONGEST), b""), wish, call.known, now)
+
+        async def write(entries: lines.Entries) -> object:
+            return await self._p.store.suppress(entries, call.actor)
+
+        done = [one async for one in lines.take(found, self._p.store, write, now)]
+        counts = {word: sum(one.result == word for one in done) for word in ("added", "there", "unreadable")}
+        return operation.Answer(Imported(**counts, rows=done))
+
+    async def give(self, call: operation.Call, _: operation.Nothing) -> responses.Response:
+        where = (*call.where, *operation.own(call))
+        names = shapes.Names(call.known)
+        encode = msgspec.json.Encoder().encode
+
+        async def told() -> AsyncGenerator[bytes, None]:
+            group: list[suppressions.Suppression] = []
+            async for _, one in wishes.pages(self._p.store, where):
+                group.append(one)
+                if len(group) == 500:
+                    yield b"".join([encode(shapes.suppression(one, names)) + b"\n" for one in group])
+                    group = []
+            yield b"".join([encode(shapes.suppression(one, names)) + b"\n" for one in group])
+
+        return pieces.Stream(told(), self._places, _LINES[0])

@@ -1,0 +1,147 @@
+"""Suppressions line by line, as other systems and our own export write them: an address, CSV with a heading, or JSON.
+
+Guarantees: a line that cannot be read is told with its number and hinders no other; what is in force and lasts as long is left as
+it is, with its evidence.
+"""
+
+import csv
+import io
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from gatepost import errors
+from gatepost.console import wishes
+from gatepost.model import directory as directories
+from gatepost.model import moment as moments
+from gatepost.model import reply as replies
+from gatepost.model import suppression as suppressions
+from gatepost.policy import suppress
+from gatepost.store import port
+
+LONGEST = 64 * 1024  # bytes of a line
+_BATCH = 500
+_HEADS = ("target", "address", "email", "e-mail", "mail", "recipient")  # of the column with the address
+
+
+class Line(msgspec.Struct):
+    """One entry as a file gives it; what a file may say beside is not read."""
+
+    target: str
+    scope: str | None = None
+    reason: str | None = None
+    note: str | None = None
+    expires_at: str | None = None
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One line that was read, or what is wrong with it. number: from 1."""
+
+    number: int
+    entry: suppressions.Suppression | None
+    problem: str = ""
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What became of one line. target: null where it could not be read."""
+
+    row: int
+    target: str | None
+    result: Literal["added", "there", "unreadable"]
+    problem: str | None = None
+
+
+Entries = Sequence[suppressions.Suppression]
+Write = Callable[[Entries], Awaitable[object]]
+
+
+def rows(
+    source: Iterable[bytes], wish: wishes.Wish, known: directories.Directory, now_ms: int
+) -> Iterator[Row]:
+    """The lines of a file, without empty ones and a heading. wish: what holds where a line does not say."""
+    heading: list[str] | None = None
+    for number, raw in enumerate(source, 1):
+        text = raw.decode("utf-8-sig" if number == 1 else "utf-8", "surrogateescape").strip()
+        if not text:
+            continue
+        try:
+            if number == 1 and (heading := _heading(text)) is not None:
+                continue
+            yield Row(number, _entry(_line(text, heading), wish, known, now_ms))
+        except (errors.BadInput, msgspec.MsgspecError, csv.Error) as error:
+            yield Row(number, None, replies.escaped(str(error).encode("utf-8", "surrogateescape")))
+
+
+async def take(found: Iterator[Row], store: port.Store, write: Write, now_ms: int) -> AsyncIterator[Done]:
+    """Write the entries, in groups, in which the last line about an identity counts. What became of each line."""
+    while chunk := list(itertools.islice(found, _BATCH)):
+        entries = {row.entry.identity: row.entry for row in chunk if row.entry is not None}
+        fresh = await _missing(store, list(entries.values()), now_ms)
+        if fresh:
+            await write(fresh)
+        added = {entry.identity for entry in fresh}
+        for row in chunk:
+            if row.entry is None:
+                yield Done(row.number, None, "unreadable", row.problem)
+                continue
+            new = row.entry.identity in added
+            added.discard(row.entry.identity)
+            yield Done(row.number, row.entry.target, "added" if new else "there")
+
+
+def _heading(text: str) -> list[str] | None:
+    """The names of a CSV file's columns, if this is its first line."""
+    names = [name.strip().lower() for name in next(csv.reader(io.StringIO(text)))]
+    return names if any(name in _HEADS for name in names) else None
+
+
+def _line(text: str, heading: list[str] | None) -> Line:
+    if heading is not None:
+        cells = dict(zip(heading, next(csv.reader(io.StringIO(text))), strict=False))
+        target = next((cells[name].strip() for name in _HEADS if name in cells), "")
+        return Line(target, reason=_word(cells.get("reason")), note=cells.get("note"))
+    if text.startswith("{"):
+        return msgspec.json.decode(text.encode("utf-8", "surrogateescape"), type=Line)
+    return Line(text)
+
+
+def _word(text: str | None) -> str | None:
+    """One word of what other systems write at length."""
+    return "-".join(text.lower().split()) if text else None
+
+
+def _entry(
+    line: Line, wish: wishes.Wish, known: directories.Directory, now_ms: int
+) -> suppressions.Suppression:
+    expires = 0
+    if line.expires_at:
+        expires = max(1, moments.moment_of(line.expires_at, "expires_at", now_ms) - now_ms)
+    wanted = wishes.Wish(
+        (), line.scope or wish.scope, line.reason or wish.reason, line.note or wish.note, expires
+    )
+    return wishes.entry_of(line.target, wanted, known, now_ms)
+
+
+async def _missing(
+    store: port.Store, batch: list[suppressions.Suppression], now_ms: int
+) -> list[suppressions.Suppression]:
+    """Those that nothing of the same identity stands for already, and for as long."""
+    address = suppressions.Kind.ADDRESS
+    lookups = [
+        port.Lookup(
+            entry.target if entry.kind is address else "",
+            entry.target.rpartition("@")[2],
+            suppressions.Sender(entry.account, entry.bridge, entry.list),
+        )
+        for entry in batch
+    ]
+    found = await store.standing(lookups)
+    return [
+        entry
+        for entry, standing in zip(batch, found, strict=True)
+        if standing.entry is None
+        or standing.entry.identity != entry.identity
+        or not suppress.outlasts(standing.entry, entry, now_ms)
+    ]

@@ -1,6 +1,8 @@
 """What a host takes, it is given: recipients in a transaction, messages on a connection, size and kind of content."""
 
+import email
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -149,10 +151,8 @@ async def test_mail_that_goes_in_clear_because_tls_broke_says_so_in_its_event(tm
 # --- content that the host does not take
 
 
-LACKING = {
+LACKING: dict[str, tuple[tuple[bytes, ...], dict[str, bool], str, str]] = {
     "larger than it takes": ((b"SIZE 10",), {}, "content.too_large", "5.3.4"),
-    "8-bit": ((), {"eight_bit": True}, "content.format", "5.6.3"),
-    "internationalised": ((b"8BITMIME",), {"eight_bit": True, "utf8": True}, "content.format", "5.6.7"),
 }
 
 
@@ -181,7 +181,7 @@ async def test_a_connection_on_which_one_message_could_not_go_carries_the_next(t
         scripted.serving(ehlo()) as server,
         working(tmp_path, given := Given(server.port, limits=ONE)) as at,
     ):
-        for settled, needs in enumerate(({"eight_bit": True}, {}), 1):
+        for settled, needs in enumerate(({"utf8": True, "sender": "é@us.test".encode()}, {}), 1):
             at.offer(await at.accept("a@shop.test", provider=given.provider, **needs))
             await at.store.wait_settled(settled)
         assert (len(await at.events(State.DELIVERED)), server.connections) == (1, 1)
@@ -203,6 +203,74 @@ async def test_a_server_without_esmtp_is_greeted_with_helo_and_gets_its_mail(
             b"MAIL FROM:<news@shop.test>\r\n",
         ]
         assert len(await at.events(State.DELIVERED)) == 1
+
+
+EIGHT_BIT = "Subject: Grüße\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nGrüße\r\n".encode()
+
+
+async def test_a_message_is_converted_for_a_host_without_8bitmime_and_sent_as_it_is_to_others(
+    tmp_path: Path,
+) -> None:
+    """faults.md B21; a large one in a thread like a small one."""
+    for offered in ((), (b"8BITMIME",)):
+        folder = tmp_path / str(len(offered))
+        folder.mkdir()
+        async with (
+            scripted.serving(ehlo(*offered)) as server,
+            working(folder, given := Given(server.port, limits=ONE)) as at,
+        ):
+            for number, body in enumerate((EIGHT_BIT, EIGHT_BIT + "é\r\n".encode() * 99_000)):
+                jobs = await at.accept("a@shop.test", provider=given.provider, eight_bit=True, body=body)
+                at.offer(jobs, body)
+                await at.store.wait_settled(1 + number)
+                [sent] = server.bodies[number:]
+                assert (
+                    email.message_from_bytes(sent).get_payload(decode=True) == body.partition(b"\r\n\r\n")[2]
+                )
+                assert (sent.isascii(), sent == body) == (not offered, bool(offered))
+            mails = [line for line in server.heard if line.startswith(b"MAIL")]
+            assert [b"BODY=8BITMIME" in line for line in mails] == [bool(offered)] * 2
+            assert server.connections == 1
+
+
+SIGNED = EIGHT_BIT.replace(b"text/plain; charset=utf-8", b"multipart/signed; boundary=b")
+
+
+@pytest.mark.parametrize(
+    ("recipients", "body", "changes", "told"),
+    [
+        (["a@shop.test"], SIGNED, {"eight_bit": True}, {"a@shop.test": "5.6.3 "}),
+        (["é@shop.test", "b@shop.test"], works.BODY, {"utf8": True}, {"é@shop.test": "5.6.7 "}),
+        (
+            ["a@shop.test"],
+            works.BODY,
+            {"utf8": True, "sender": "é@us.test".encode()},
+            {"a@shop.test": "5.6.7 "},
+        ),
+        (["a@shop.test"], EIGHT_BIT, {"utf8": True, "eight_bit": True}, {}),
+    ],
+    ids=["signed", "one recipient", "sender", "header"],
+)
+async def test_what_cannot_be_converted_fails_with_its_reason_and_suppresses_nobody(
+    tmp_path: Path, recipients: list[str], body: bytes, changes: dict[str, Any], told: dict[str, str]
+) -> None:
+    async with (
+        scripted.serving(ehlo()) as server,
+        working(tmp_path, given := Given(server.port, limits=ONE)) as at,
+    ):
+        jobs = await at.accept(*recipients, provider=given.provider, body=body, **changes)
+        at.offer(jobs, body)
+        await at.store.wait_settled(len(recipients))
+        bounced = await at.events(State.BOUNCED)
+        assert {one.recipient: one.detail[:6] for one in bounced} == told
+        assert {one.category for one in bounced} <= {verdicts.Category.CONTENT_FORMAT.value}
+        assert await at.events(State.SUPPRESSED) == []
+        left = [one for one in recipients if one not in told]
+        assert [one.recipient for one in await at.events(State.DELIVERED)] == left
+        assert all(sent.isascii() for sent in server.bodies)
+        at.offer(await at.accept("next@shop.test", provider=given.provider))  # the connection is free again
+        await at.store.wait_settled(len(recipients) + 1)
+        assert server.connections == 1
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ class Maker:
         self, *recipients: str, lane: int = 1, bridge: int = BRIDGE, body: bytes = b"Subject: x\r\n\r\nhi\r\n"
     ) -> messages.Submission:
         first = self.ids.take(NOW, 1 + len(recipients))
-        parsed = [addresses.parse(text) for text in recipients]
+        parsed = [addresses.parse(text, utf8=True) for text in recipients]
         message = messages.Message(
             id=first,
             account=1,

@@ -10,13 +10,14 @@ from gatepost.dkim import canonical
 class Body:
     """A message's bytes, header and all, as accepted (or as converted); chunks with CRLF line ends, cut anywhere."""
 
-    __slots__ = ("_hashes", "_header", "chunks", "size")
+    __slots__ = ("_hashes", "_header", "chunks", "fitted", "size")
 
     def __init__(self, chunks: tuple[bytes, ...]) -> None:
         self.chunks = chunks
         self.size = sum(map(len, chunks))
         self._header: bytes | None = None
         self._hashes: dict[canonical.Form, bytes] = {}
+        self.fitted: dict[tuple[bool, bool], Body] = {}  # by what a host lacks: 8BITMIME, SMTPUTF8
 
     @property
     def header(self) -> bytes:

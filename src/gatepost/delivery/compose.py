@@ -3,17 +3,18 @@
 ``outgoing`` decides everything but the signatures; whatever changes a byte of the message belongs there. ``transaction``
 puts the signatures (of ``gatepost.delivery.signing``) on top, last, and is what the connection sends.
 Guarantees: the bytes that were signed are the bytes that are sent; the body's chunks are never copied or joined.
-Not here yet, because its issue brings it: conversion.
+Not here: how a message is converted (``seven_bit``).
 """
 
 from collections.abc import Sequence
 
 import msgspec
 
-from gatepost.delivery import bodies, returning
+from gatepost.delivery import bodies, returning, seven_bit
 from gatepost.model import message as messages
 from gatepost.model import notify
 from gatepost.smtp import client as smtp_client
+from gatepost.smtp import extensions
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
@@ -56,6 +57,32 @@ def outgoing(jobs: Sequence[messages.Due], body: bodies.Body, path: returning.Pa
         smtputf8=first.utf8,
         reports_until=0 if path is None else path.until,
         asked=first.asked is not None and (path is None or path.sender == first.sender),
+    )
+
+
+def lacks(out: Outgoing, offered: extensions.Extensions) -> bool:
+    """Whether a host cannot take the message as it is."""
+    return (out.eight_bit and not offered.eight_bit) or (out.smtputf8 and not offered.smtputf8)
+
+
+def is_fit(address: bytes, offered: extensions.Extensions) -> bool:
+    """Whether a host takes the address: domains are A-labels already, and a local part has no other form (RFC 6531 §3.3)."""
+    return offered.smtputf8 or address.isascii()
+
+
+def fitted(out: Outgoing, offered: extensions.Extensions) -> Outgoing:
+    """The message as that host can take it; in any thread. Raises seven_bit.Unconvertible. Addresses: see ``is_fit``."""
+    lacking = (not offered.eight_bit, out.smtputf8 and not offered.smtputf8)
+    body = out.body.fitted.get(lacking)
+    if body is None:
+        message = b"".join(out.body.chunks)
+        if lacking[1]:
+            message = seven_bit.header_in_ascii(message)
+        if lacking[0]:
+            message = seven_bit.converted(message)
+        body = out.body.fitted[lacking] = bodies.Body((message,))
+    return msgspec.structs.replace(
+        out, body=body, eight_bit=not body.chunks[0].isascii(), smtputf8=out.smtputf8 and offered.smtputf8
     )
 
 

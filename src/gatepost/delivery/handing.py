@@ -5,11 +5,22 @@ sent after all is settled or put back, and its connection is free again. Groups 
 Not here: which group goes on which connection (``desk``, ``worker``), what answers mean.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 
 import msgspec
 
-from gatepost.delivery import bodies, clearance, compose, desk, returning, session, settling, signing
+from gatepost.delivery import (
+    bodies,
+    clearance,
+    compose,
+    desk,
+    returning,
+    session,
+    settling,
+    seven_bit,
+    signing,
+)
 from gatepost.delivery import parts as delivery_parts
 from gatepost.model import failure as failures
 from gatepost.model import message as messages
@@ -17,6 +28,8 @@ from gatepost.model import reply as replies
 from gatepost.model import result as results
 from gatepost.model import suppression as suppressions
 from gatepost.store import port
+
+_NOT_FIT = "5.6.7 the address needs SMTPUTF8, which the host does not take"
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -88,13 +101,49 @@ class Handing:
                 ready.append(_Ready(connection, group, None))
                 continue
             out = compose.outgoing(group, body, path)
-            keys = self._p.keys().of(out.account, out.sender_domain)
-            if keys:
-                self._signing.ask(signing.Wish(at, connection, group, out, keys))
-            else:
+            if (out.eight_bit or out.smtputf8) and compose.lacks(out, connection.offered):
+                self._owner.spawn(self._convert(at, self._look(at, [_Ready(connection, group, out)])))
+            elif not self._sign(at, connection, group, out):
                 ready.append(_Ready(connection, group, out))
         if ready:
             await self._send(at, self._look(at, ready))
+
+    def _sign(
+        self, at: desk.Desk, connection: session.Connection, group: desk.Group, out: compose.Outgoing
+    ) -> bool:
+        """Have it signed, if somebody signs for it."""
+        keys = self._p.keys().of(out.account, out.sender_domain)
+        if keys:
+            self._signing.ask(signing.Wish(at, connection, group, out, keys))
+        return bool(keys)
+
+    async def _convert(self, at: desk.Desk, look: int) -> None:
+        """Make a message fit for its host; whose address or content cannot be, ends here (faults.md B21)."""
+        [one] = self._looking[look][1]
+        connection, group, out = one.connection, one.jobs, one.out
+        assert out is not None  # noqa: S101 - it is there, or nobody would know that it does not fit
+        offered = connection.offered
+        if compose.is_fit(out.sender, offered):
+            going = [due for due in group if compose.is_fit(due.recipient, offered)]
+        else:
+            going = []
+        detail = _NOT_FIT
+        try:
+            if going:
+                out = await asyncio.to_thread(compose.fitted, out, offered)
+        except seven_bit.Unconvertible as error:
+            going, detail = [], f"{error}; the host does not take it otherwise"
+        finally:
+            del self._looking[look]
+        refused = [due for due in group if due not in going]
+        if refused:
+            failure = session.Failure(replies.Stage.MAIL, failures.Problem.UNSUPPORTED, detail)
+            failure.host, failure.ip = connection.peer.host, connection.peer.ip
+            self._owner.failed(at, refused, failure)
+        if not going:
+            self._settling.then_free(connection, at)
+        elif not self._sign(at, connection, going, out):
+            await self._send(at, self._look(at, [_Ready(connection, going, out)]))
 
     def _on_its_way(self, at: desk.Desk, group: desk.Group) -> tuple[desk.Group, returning.Path | None]:
         """What goes now, and with which return path. A group that waited while its domain was given return paths of ours goes

@@ -17,6 +17,7 @@ from gatepost.model import message as messages
 from gatepost.model import reply as replies
 from gatepost.net import connect, tls
 from gatepost.smtp import client as smtp_client
+from gatepost.smtp import extensions
 
 
 class Done(msgspec.Struct, frozen=True, gc=False):
@@ -170,6 +171,11 @@ class Connection(asyncio.Protocol):
     def can_send(self) -> bool:
         """Whether a transaction may begin now."""
         return not self.closed and not self._jobs and self._client.can_send
+
+    @property
+    def offered(self) -> extensions.Extensions:
+        """What the server announced."""
+        return self._client.offered
 
     @property
     def jobs(self) -> tuple[messages.Due, ...]:

@@ -14,7 +14,7 @@ from typing import Final, assert_never
 
 from gatepost.model import failure as failures
 from gatepost.model import reply as replies
-from gatepost.smtp import commands, data, events, lines, opening, states, transactions
+from gatepost.smtp import commands, data, events, extensions, lines, opening, states, transactions
 from gatepost.smtp.opening import ClientSettings as ClientSettings  # noqa: PLC0414 - this form re-exports
 from gatepost.smtp.opening import Tls as Tls  # noqa: PLC0414 - this form re-exports
 from gatepost.smtp.transactions import Transaction as Transaction  # noqa: PLC0414 - this form re-exports
@@ -107,6 +107,11 @@ class ClientSession:
     def dsn(self) -> bool:
         """Whether the server tells the sender what becomes of a mail, where it is asked to."""
         return self._opening.extensions.dsn
+
+    @property
+    def offered(self) -> extensions.Extensions:
+        """What the server announced."""
+        return self._opening.extensions
 
     @property
     def tls_refused(self) -> int:

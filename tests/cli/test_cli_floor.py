@@ -15,6 +15,9 @@ from tests.cli import cli_values as values
         pytest.param("@rcpt.test", "any@sub.rcpt.test", False, id="not_below_a_domain"),
         pytest.param("@.rcpt.test", "any@a.b.rcpt.test", True, id="below"),
         pytest.param("@.rcpt.test", "any@rcpt.test", True, id="itself"),
+        pytest.param("192.0.2.0/24", "192.0.2.7", True, id="network"),
+        pytest.param("192.0.2.0/24", "::ffff:192.0.2.7", True, id="mapped"),
+        pytest.param("192.0.2.0/24", "192.0.3.7", False, id="another_network"),
     ],
 )
 def test_what_was_added_is_found(gateway: values.Gateway, target: str, asked: str, *, blocked: bool) -> None:
@@ -61,6 +64,10 @@ def test_removing_tells_what_was_not_there(gateway: values.Gateway) -> None:
     [
         pytest.param(["nobody"], "'nobody'", id="no_address"),
         pytest.param(["a@rcpt.test", "--scope", "planet"], "'planet'", id="no_scope"),
+        pytest.param(["192.0.2.1/24"], "'192.0.2.1/24'", id="no_network"),
+        pytest.param(
+            ["192.0.2.1", "--scope", "account:default"], "instance alone", id="network_of_an_account"
+        ),
         pytest.param(["a@rcpt.test", "--scope", "bridge:none"], "'none'", id="no_bridge"),
         pytest.param(["a@rcpt.test", "--expires", "soon"], "'soon'", id="no_duration"),
         pytest.param([], "name at least one", id="nothing"),

@@ -124,3 +124,14 @@ async def test_a_lane_gets_its_connection_from_another_that_has_one_free_where_n
             await at.store.wait_settled(2)
             assert (big.transactions, small.transactions) == ([[b"a@shop.test"]], [[b"b@mart.test"]])
             assert at.deliverer.depth()["connections"] == 1
+
+
+async def test_domains_of_one_mx_share_a_connection_message_after_message(tmp_path: Path) -> None:
+    async with naming({"shop.test": BIG, "other.test": BIG}) as names, scripted.serving() as server:
+        given = Given(dns=(names.address,), mx_port=server.port)
+        async with working(tmp_path, given) as at:
+            for settled, domain in enumerate(("shop.test", "other.test", "shop.test"), 1):
+                at.offer(await at.accept(f"a@{domain}", provider="big.test"))
+                await at.store.wait_settled(settled)
+            assert (server.connections, len(server.transactions)) == (1, 3)
+            assert not any(line.startswith(b"RSET") for line in server.heard)

@@ -13,7 +13,7 @@ from tests.store import store_values
 from gatepost import clock as clocks
 from gatepost.app import compose
 from gatepost.classify import classifier as classifiers
-from gatepost.delivery import opener, parts, ring, route, strict, worker
+from gatepost.delivery import opener, parts, ranges, ring, route, strict, worker
 from gatepost.delivery import settings as delivery_settings
 from gatepost.model import directory as directories
 from gatepost.model import event as events
@@ -136,7 +136,15 @@ class Works:
             classifier=classifier(),
             decide=compose.build_decide(policy_settings.PolicySettings(time_scale=given.scale), lambda: 0.5),
             router=route.Router(finds, routes, settings, policies),
-            opener=opener.Opener(finds, rules, settings, self.clock, "gate.test", shuffle=lambda _: None),
+            opener=opener.Opener(
+                finds,
+                rules,
+                settings,
+                self.clock,
+                "gate.test",
+                shuffle=lambda _: None,
+                suppressed=ranges.Ranges(self.store.networks, self.clock).now,
+            ),
             clock=self.clock,
             settings=settings,
             source=lambda _: given.source,

@@ -75,3 +75,54 @@ def test_only_kind_target_scope_owner_and_list_make_an_identity() -> None:
 def test_words_are_small_letters() -> None:
     assert Scope.BRIDGE.word == "bridge"
     assert suppressions.Standing.PROVISIONAL.word == "provisional"
+
+
+def networks(*targets: str) -> suppressions.Networks:
+    return suppressions.Networks([suppressions.Suppression(Kind.NETWORK, one) for one in targets])
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("192.0.2.0/24", "192.0.2.0/24"),
+        ("192.0.2.1", "192.0.2.1/32"),
+        ("::ffff:192.0.2.1", "192.0.2.1/32"),
+        ("::ffff:192.0.2.0/120", "192.0.2.0/24"),
+        ("2001:DB8::/32", "2001:db8::/32"),
+        ("fe80::1%eth0", "fe80::1/128"),
+    ],
+)
+def test_a_network_has_one_form(text: str, form: str) -> None:
+    assert suppressions.network(text) == form
+    assert suppressions.network(form) == form
+
+
+@pytest.mark.parametrize("text", ["192.0.2.1/24", "192.0.2.0/33", "x", "", "192.0.2"])
+def test_what_is_no_network_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"does not appear|host bits|not permitted"):
+        suppressions.network(text)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("192.0.2.9", "192.0.2.0/28"),
+        ("192.0.2.99", "192.0.2.0/24"),
+        ("::ffff:192.0.2.99", "192.0.2.0/24"),
+        ("192.0.3.1", ""),
+        ("192.0.2.0/26", "192.0.2.0/24"),
+        ("192.0.0.0/16", ""),
+        ("2001:db8:1::1", "2001:db8::/32"),
+        ("2001:db9::1", ""),
+        ("mx.test", ""),
+    ],
+)
+def test_the_narrowest_network_explains(asked: str, found: str) -> None:
+    entry = networks("192.0.2.0/24", "192.0.2.0/28", "2001:db8::/32").against(asked)
+    assert (entry.target if entry else "") == found
+
+
+def test_no_networks_hold_nobody_up() -> None:
+    assert not suppressions.Networks()
+    assert suppressions.Networks().against("192.0.2.1") is None
+    assert networks("0.0.0.0/0").against("192.0.2.1") is not None

@@ -18,7 +18,7 @@ from gatepost import clock as clocks
 from gatepost import config, errors
 from gatepost import log as logs
 from gatepost.app import compose, inbound, link, signing, telling, whispers
-from gatepost.delivery import opener, parts, returning, ring, route, strict
+from gatepost.delivery import opener, parts, ranges, returning, ring, route, strict
 from gatepost.delivery import worker as deliverers
 from gatepost.ingest import accept, conversation, failures, gather, http, leaving, listener, memory, space
 from gatepost.ingest import book as books
@@ -64,6 +64,7 @@ class Worker:
         self.stopping = asyncio.Event()
         self.ready = False
         self.memory = memory.Memory()
+        self.ranges = ranges.Ranges(store.networks, self.clock)
         self.resolver = compose.build_resolver(self.settings, self.clock)
         self.policies = strict.Policies(
             self.resolver, compose.build_fetcher(self.settings, self.resolver), self.clock
@@ -123,6 +124,7 @@ class Worker:
                 self.clock,
                 settings.hostname,
                 shuffle=random.shuffle,
+                suppressed=self.ranges.now,
             ),
             clock=self.clock,
             settings=settings.delivery,

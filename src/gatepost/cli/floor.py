@@ -59,7 +59,7 @@ def add_(
     Parameters
     ----------
     targets
-        Addresses and domains.
+        Addresses, @domains, @.domains (and below), or networks of hosts that are not to be connected to (192.0.2.0/24).
     scope
         For whom: instance, account:NAME, bridge:NAME or list:NAME.
     reason
@@ -107,7 +107,7 @@ def check_(
     Parameters
     ----------
     targets
-        Addresses, or @domains.
+        Addresses, @domains, or addresses and networks of hosts.
     bridge
         Only as this Bridge sends; all Bridges without it.
     list
@@ -158,7 +158,7 @@ async def _write(
 
 def _some(targets: Sequence[str]) -> None:
     if not targets:
-        raise errors.BadInput("suppress", "name at least one address or @domain")
+        raise errors.BadInput("suppress", "name at least one address, @domain or network")
 
 
 async def _check(targets: Sequence[str], bridge: str, listed: str, config: Path, *, json: bool) -> int:
@@ -193,6 +193,10 @@ async def _standing(
     from gatepost.store import port
 
     kind, target = wishes.target_of(text)
+    if kind is suppressions.Kind.NETWORK:
+        held = suppressions.Networks(await store.networks()).against(target)
+        whole = [Against(shapes.suppression(held, shapes.Names(known)), [])] if held is not None else []
+        return Checked(text, bool(whole), whole)
     domain = target.rpartition("@")[2]
     key = target if kind is suppressions.Kind.ADDRESS else ""
     # The last one is nobody's: what blocks it blocks everyone, also where there is no Bridge yet.

@@ -140,6 +140,14 @@ class _Floor:
     async def check(self, call: operation.Call, asked: CheckQuery) -> operation.Answer[Against]:
         kind, target = wishes.target_of(asked.target)
         own = call.caller.bridge
+        if kind is suppressions.Kind.NETWORK:
+            held = suppressions.Networks(await self._p.store.networks()).against(target)
+            named = (
+                [shapes.suppression(held, shapes.Names(call.known))]
+                if held is not None and own is None
+                else []
+            )
+            return operation.Answer(Against(asked.target, held is not None, named))
         senders = _senders(call, asked.bridge)
         key = target if kind is suppressions.Kind.ADDRESS else ""
         who = [suppressions.Sender(one.account, one.id, asked.list) for one in senders]

@@ -137,11 +137,12 @@ async def _missing(
         )
         for entry in batch
     ]
-    found = await store.standing(lookups)
+    held = {one.identity: one for one in await store.networks()}
+    found = [held.get(e.identity, s.entry) for e, s in zip(batch, await store.standing(lookups), strict=True)]
     return [
         entry
         for entry, standing in zip(batch, found, strict=True)
-        if standing.entry is None
-        or standing.entry.identity != entry.identity
-        or not suppress.outlasts(standing.entry, entry, now_ms)
+        if standing is None
+        or standing.identity != entry.identity
+        or not suppress.outlasts(standing, entry, now_ms)
     ]

@@ -33,6 +33,10 @@ def entry_of(text: str, wish: Wish, known: directories.Directory, now: int) -> s
     """The entry about a target as it is wished. Raises BadInput."""
     kind, target = target_of(text)
     scope, owner, listed = scope_of(wish.scope, known)
+    if kind is suppressions.Kind.NETWORK and scope is not suppressions.Scope.INSTANCE:
+        raise errors.BadInput(
+            repr(text), "a network is suppressed for the instance alone: connections are shared"
+        )
     bridge = next(
         (one for one in known.bridges if scope is suppressions.Scope.BRIDGE and one.id == owner), None
     )
@@ -56,7 +60,12 @@ def entry_of(text: str, wish: Wish, known: directories.Directory, now: int) -> s
 
 
 def target_of(text: str) -> tuple[suppressions.Kind, str]:
-    """Read an address, ``@domain`` or ``@.domain``. Raises BadInput."""
+    """Read an address, ``@domain``, ``@.domain`` or a network of hosts (``192.0.2.0/24``). Raises BadInput."""
+    if "@" not in text:
+        try:
+            return suppressions.Kind.NETWORK, suppressions.network(text)
+        except ValueError:
+            raise errors.BadInput(repr(text), "is no address, @domain or network like 192.0.2.0/24") from None
     try:
         if text.startswith("@."):
             return suppressions.Kind.SUBDOMAINS, addresses.domain_key(text[2:])

@@ -189,6 +189,7 @@ class Handing:
         ]
         try:
             standings = iter(await self._p.store.standing(lookups))
+            closed = await self._p.opener.suppressed()
         finally:
             del self._looking[look]
         for group in groups:
@@ -196,7 +197,12 @@ class Handing:
             going = [due for due in group.jobs if self._may_go(at, due, next(standings))]
             if group.out is None:
                 self._lost(at, going)
-            if not going or group.out is None:
+            if group.out is not None and closed and closed.against(connection.peer.ip) is not None:
+                self._owner.put_back(
+                    at, going
+                )  # another host may be left, or the next opening says that none is
+                connection.quit()
+            elif not going or group.out is None:
                 self._owner.free(connection, at)
             elif connection.can_send:
                 transaction = compose.transaction(group.out, going, group.signatures)

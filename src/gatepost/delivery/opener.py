@@ -11,7 +11,7 @@ import asyncio
 import functools
 import ipaddress
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -22,6 +22,7 @@ from gatepost.delivery import settings as delivery_settings
 from gatepost.model import directory as directories
 from gatepost.model import failure as failures
 from gatepost.model import reply as replies
+from gatepost.model import suppression as suppressions
 from gatepost.net import addresses, connect, race, resolver, tls
 from gatepost.smtp import client as smtp_client
 
@@ -34,7 +35,12 @@ MAX_ADDRESSES = 5  # tried for one attempt, as Postfix's smtp_mx_address_limit
 RACE_GAP_S = 0.5
 EVERYBODY = "*"  # in ``delivery.chunking``
 
+_NOBODY = suppressions.Networks()
+
 T = TypeVar("T")
+Suppressed = Callable[
+    [], Awaitable[suppressions.Networks]
+]  # the networks that are not to be connected to now
 Level = demand.Level
 _CLIENT = {
     Level.NEVER: smtp_client.Tls.NEVER,
@@ -86,7 +92,7 @@ class _Memory(Generic[T]):
 class Opener:
     """Collaborators come in; the only memory is which hosts did not answer lately, and whose TLS broke."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its collaborators
         self,
         resolver: resolver.Resolver,
         rules: addresses.AddressRules,
@@ -95,6 +101,7 @@ class Opener:
         hostname: str,
         *,
         shuffle: Callable[[list[route.Target]], None],
+        suppressed: Suppressed | None = None,
     ) -> None:
         self._resolver = resolver
         self._rules = rules
@@ -103,6 +110,7 @@ class Opener:
         self._clock = clock
         self._hostname = hostname
         self._shuffle = shuffle
+        self._suppressed = suppressed
         self._opportunistic = tls.client_context(verify=False)
         self._verified = tls.client_context(verify=True, ca_path=settings.tls_ca)
         self._dead: _Memory[session.Failure] = _Memory(clock, DEAD_S)
@@ -111,7 +119,9 @@ class Opener:
     async def open(
         self, plan: route.Plan, source: directories.Source, callbacks: Opened
     ) -> session.Connection:
-        """The first of the plan's hosts that becomes ready. Raises session.Failure."""
+        """The first of the plan's hosts that becomes ready. Raises session.Failure; one that is ``blocked`` where all hosts lie in
+        suppressed networks.
+        """
         last: session.Failure | None = None
         left = MAX_ADDRESSES
         wanted = self._settings.chunking
@@ -124,7 +134,8 @@ class Opener:
                 waiting = await self._addresses(call)
             except session.Failure as failure:
                 failure.host = target.host
-                last = failure
+                if last is None or failure.blocked is None:
+                    last = failure
                 continue
             while waiting and left > 0:
                 before = len(waiting)
@@ -149,13 +160,32 @@ class Opener:
 
     async def _addresses(self, call: _Call) -> list[str]:
         """A host's addresses in the order to try. Raises Failure; one of a known kind where all were tried lately."""
-        found = await self._found(call)
+        found = await self._not_suppressed(await self._found(call))
         alive = [ip for ip in found if self._dead.get(_key(ip, call)) is None]
         if not alive:
             dead = self._dead.get(_key(found[-1], call))
             assert dead is not None  # noqa: S101 - all of them are
             raise dead.with_traceback(None)  # else each raising would add to what it holds
         return alive
+
+    async def suppressed(self) -> suppressions.Networks:
+        """The networks that are not to be connected to now."""
+        return _NOBODY if self._suppressed is None else await self._suppressed()
+
+    async def _not_suppressed(self, found: list[str]) -> list[str]:
+        """Those in no suppressed network. Raises Failure, ``blocked``, where none is left."""
+        networks = await self.suppressed()
+        if not networks:
+            return found
+        left = [ip for ip in found if networks.against(ip) is None]
+        if not left:
+            entry = networks.against(found[-1])
+            failure = session.Failure(
+                replies.Stage.CONNECT, failures.Problem.PROHIBITED_ADDRESS, f"{found[-1]} is suppressed"
+            )
+            failure.ip, failure.blocked = found[-1], entry
+            raise failure
+        return left
 
     async def _found(self, call: _Call) -> list[str]:
         target, source = call.target, call.source

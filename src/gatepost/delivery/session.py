@@ -15,6 +15,7 @@ import msgspec
 from gatepost.model import failure as failures
 from gatepost.model import message as messages
 from gatepost.model import reply as replies
+from gatepost.model import suppression as suppressions
 from gatepost.net import connect, tls
 from gatepost.smtp import client as smtp_client
 from gatepost.smtp import extensions
@@ -57,6 +58,9 @@ class Failure(Exception):
         self.ip = ""
         self.gone = False  # no such domain, by two resolvers
         self.tls = ""  # where TLS was demanded and did not come about: as ``Attempt.tls``
+        self.blocked: suppressions.Suppression | None = (
+            None  # the network of a host that is not to be connected to
+        )
         super().__init__(f"{stage.word}: {detail}")
 
 

@@ -312,6 +312,10 @@ class Deliverer:
         return self._desks.known(done.jobs[0].lane), ()
 
     def _fail(self, at: desk.Desk, group: desk.Group, failure: session.Failure) -> None:
+        if failure.blocked is not None:
+            for due in group:
+                self._settling.add(results.Blocked(due.id, self._claim(at), failure.blocked), due, at)
+            return
         lane = (at.lane.provider, at.source)
         for due, result in self._judge.of_failure(group, failure, lane, self._claim(at)):
             self._settling.add(result, due, at)

@@ -202,6 +202,8 @@ def target_words(entry: suppressions.Suppression) -> str:
             return f"domain {entry.target}"
         case suppressions.Kind.SUBDOMAINS:
             return f"domain {entry.target} and below"
+        case suppressions.Kind.NETWORK:
+            return f"hosts in {entry.target}"
 
 
 def entry_words(entry: suppressions.Suppression) -> str:

@@ -48,6 +48,9 @@ class LaneHead(msgspec.Struct, frozen=True):
     next_at: int
 
 
+NETWORKS = 10_000  # suppressed networks that count: each worker keeps them in memory
+
+
 class Lookup(msgspec.Struct, frozen=True, gc=False):
     """One address about to be used, and for whom."""
 
@@ -235,6 +238,10 @@ class Store(Protocol):
 
     async def release(self, entries: Sequence[suppressions.Suppression], actor: str) -> list[bool]:
         """Delete entries (by identity) with their ``unsuppressed`` events. True: was there."""
+        ...
+
+    async def networks(self) -> list[suppressions.Suppression]:
+        """The suppressed networks that hold now, at most ``NETWORKS``. Cheap enough to ask twenty times a second while there are few."""
         ...
 
     async def suppressions(

@@ -249,7 +249,7 @@ def waiting(row: fact_values.OpenDelivery, reason: str, names: Names) -> Waiting
 
 
 def target(one: suppressions.Suppression) -> str:
-    """As people write it: ``ann@example.org``, ``@example.org``, ``@.example.org``."""
+    """As people write it: ``ann@example.org``, ``@example.org``, ``@.example.org``, ``192.0.2.0/24``."""
     match one.kind:
         case suppressions.Kind.ADDRESS:
             return one.target
@@ -257,6 +257,8 @@ def target(one: suppressions.Suppression) -> str:
             return f"@{one.target}"
         case suppressions.Kind.SUBDOMAINS:
             return f"@.{one.target}"
+        case suppressions.Kind.NETWORK:
+            return one.target
 
 
 def scope(one: suppressions.Suppression, names: Names) -> str:

@@ -53,6 +53,11 @@ SELECT id, kind, target, scope, owner, list, standing, reason, category, rule, r
   expires_at, delivery, event, account, bridge, incident, note
 FROM suppression WHERE hash IN carray(?);
 
+-- networks: the suppressed ones, as far as they hold now.
+SELECT id, kind, target, scope, owner, list, standing, reason, category, rule, rule_version, reply, created_at, last_at,
+  expires_at, delivery, event, account, bridge, incident, note
+FROM suppression WHERE kind = 3 AND (expires_at = 0 OR expires_at > ?) LIMIT ?;
+
 -- addresses
 SELECT json_group_array(json_array(
   key, delivered_at, soft_count, unknown_count, soft_first_at, soft_last_at, hard_at, presumed_at, holds, refusals))

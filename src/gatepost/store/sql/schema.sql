@@ -146,6 +146,7 @@ CREATE TABLE suppression (
   note TEXT NOT NULL
 );
 CREATE INDEX suppression_hash ON suppression (hash);
+CREATE INDEX suppression_network ON suppression (kind) WHERE kind = 3;
 CREATE INDEX suppression_incident ON suppression (incident) WHERE incident > 0;
 CREATE INDEX suppression_expiry ON suppression (expires_at) WHERE expires_at > 0;
 

@@ -156,6 +156,10 @@ class Reader:
             if rows.integer(lane) % port.SLOTS in wanted
         ]
 
+    def networks(self, now_ms: int) -> list[suppressions.Suppression]:
+        """See the port."""
+        return [rows.suppression_of(row) for row in self._rows("networks", now_ms, port.NETWORKS)]
+
     def suppressions(
         self, where: filters.Where, after: int, limit: int
     ) -> list[tuple[int, suppressions.Suppression]]:

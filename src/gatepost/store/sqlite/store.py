@@ -175,6 +175,10 @@ class SqliteStore:
         """See the port."""
         return await self._write(len(entries), lambda tx: administration.release(tx, entries, actor))
 
+    async def networks(self) -> list[suppressions.Suppression]:
+        """See the port."""
+        return self._read.networks(self._clock.now_ms())
+
     async def suppressions(
         self, where: filters.Where, after: int, limit: int
     ) -> list[tuple[int, suppressions.Suppression]]:

@@ -115,6 +115,12 @@ _GROUPS = (
         ),
     ),
     (
+        "dns",
+        "dns",
+        "What DNS says about a sender domain.",
+        (("check", "What is wrong there, and how to mend it."),),
+    ),
+    (
         "dkim",
         "dkims",
         "The keys that sign a domain's mail, and their records for DNS.",

@@ -24,7 +24,7 @@ def all_groups(of: lanes.Lane, limit: int = 100) -> list[list[int]]:
 
 def test_an_empty_lane_has_nothing_to_hand_out() -> None:
     empty = lane()
-    assert (empty.take(5), empty.drain(), empty.waiting, empty.known) == ([], [], 0, 0)
+    assert (empty.take(5), empty.pick(bool), empty.waiting, empty.known) == ([], [], 0, 0)
 
 
 def test_a_full_window_takes_no_more_and_remembers_that_the_store_has_some() -> None:
@@ -135,7 +135,7 @@ def test_putting_back_nothing_changes_nothing() -> None:
 
 def test_a_drained_lane_hands_out_nothing_and_still_knows_its_deliveries() -> None:
     some = lane(due(1), due(2, bridge=2), due(3, priority=values.TRANSACTIONAL))
-    assert sorted(ids(some.drain())) == [1, 2, 3]
+    assert sorted(ids(some.pick(bool))) == [1, 2, 3]
     assert (some.waiting, some.known, some.take(9)) == (0, 3, [])
     some.forget(2)
     assert some.add(due(2, bridge=2))

@@ -80,6 +80,7 @@ class Given(msgspec.Struct, frozen=True):
     source: directories.Source = SOURCE
     limits: delivery_settings.LaneOverride = delivery_settings.LaneOverride()
     max_connections: int = 100
+    pacing: bool = True
     threads: int = 2
     reply_s: float = 5
     ca: str = ""
@@ -117,6 +118,7 @@ class Works:
             tls=given.tls,
             sweep_s=3600,
             max_connections=given.max_connections,
+            pacing=given.pacing,
             lane=(given.limits,),
             chunking=given.chunking,
         )
@@ -152,6 +154,7 @@ class Works:
             assignment=self._assignment,
             signing=delivery_settings.SigningSettings(threads=given.threads),
             keys=lambda: self.ring,
+            time_scale=given.scale,
         )
 
     async def accept(self, *recipients: str, provider: str, **changes: Any) -> list[messages.Due]:

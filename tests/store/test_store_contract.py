@@ -18,6 +18,7 @@ from gatepost.model import event as events
 from gatepost.model import facts as fact_values
 from gatepost.model import ids
 from gatepost.model import message as messages
+from gatepost.model import pace as paces
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
@@ -544,3 +545,29 @@ async def test_the_audit_log_is_read_from_the_newest_on(store: port.Store) -> No
     assert await store.audit((), two.id, 10) == [one]
     assert await store.audit((filters.Condition("actor", "one"),), 0, 10) == [one]
     assert await store.audit((filters.Condition("actor", "on"),), 0, 10) == []
+
+
+PACE = paces.Pace(
+    paces.Mode.PAUSED, "rate.limited", values.NOW, values.NOW + 5, 1, 2.5, 5.0, 9, b"421 \xff slow"
+)
+
+
+async def test_a_lanes_pace_is_kept_with_its_event_until_it_is_taken_back(
+    pair: tuple[port.Store, port.Store],
+) -> None:
+    one, two = pair
+    lane = await one.lane("google", 3)
+    await one.keep_pace(lane, PACE, events.Event(values.NOW, State.PACED, source=3, provider="google"))
+    assert await two.paces() == {lane: PACE}
+    [told] = await two.feed(0, 10, filters.parse(["state=paced"], filters.EVENTS))
+    assert (told.provider, told.source) == ("google", 3)
+    await two.keep_pace(lane, None, events.Event(values.NOW, State.PACED, source=3, provider="google"))
+    assert await one.paces() == {}
+
+
+async def test_a_queue_tells_the_pace_of_its_lane(store: port.Store) -> None:
+    lane = await store.lane("google", 3)
+    await values.accept(store, values.Maker().submission("ann@rcpt.test", lane=lane))
+    await store.keep_pace(lane, PACE, events.Event(values.NOW, State.PACED))
+    [queue] = await store.queues((), 10)
+    assert queue.pace == PACE

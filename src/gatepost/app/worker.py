@@ -135,6 +135,7 @@ class Worker:
             signing=settings.dkim,
             keys=self.ring_get,
             paths=self.paths_get,
+            time_scale=settings.policy.time_scale,
         )
 
     async def take_rules(self, rules: dict[str, bytes]) -> None:

@@ -16,7 +16,7 @@ _PAGE = 500
 
 
 class QueueShape(msgspec.Struct, frozen=True):
-    """One queue: a destination domain through a Source."""
+    """One queue: a destination domain through a Source. pace: what its lane does, where that is less than its limits allow."""
 
     domain: str
     source: str | None
@@ -25,6 +25,8 @@ class QueueShape(msgspec.Struct, frozen=True):
     held: int
     oldest_at: str
     next_at: str
+    pace: str | None
+    pace_until: str | None
 
 
 class Cancelled(msgspec.Struct, frozen=True):
@@ -63,10 +65,19 @@ def list_(
             show.json_line(one)
         return 0
     rows = [
-        (one.domain, one.source or "", one.provider, one.queued, one.held, one.oldest_at, one.next_at)
+        (
+            one.domain,
+            one.source or "",
+            one.provider,
+            one.queued,
+            one.held,
+            one.oldest_at,
+            one.next_at,
+            f"{one.pace}, until {one.pace_until}" if one.pace_until else one.pace or "",
+        )
         for one in found
     ]
-    show.table(("domain", "source", "provider", "queued", "held", "oldest", "next"), rows)
+    show.table(("domain", "source", "provider", "queued", "held", "oldest", "next", "lane"), rows)
     return 0
 
 
@@ -131,4 +142,6 @@ def _shape(one: "port.QueueLine", names: shapes.Names) -> QueueShape:
         held=one.held,
         oldest_at=show.time(one.oldest_at),
         next_at=show.time(one.next_at),
+        pace=one.pace.words if one.pace is not None else None,
+        pace_until=show.time(one.pace.until) if one.pace is not None and one.pace.until else None,
     )

@@ -160,7 +160,7 @@ async def _why(text: str, settings: "config_values.Settings", *, json: bool) -> 
 
 async def _waiting(delivery: int, store: "port.Store", names: shapes.Names) -> shapes.WaitingShape | None:
     found = await store.open_delivery(delivery)
-    return None if found is None else shapes.waiting(*found, names)
+    return None if found is None else shapes.waiting(*found, names, await store.paces())
 
 
 def _say(one: shapes.WaitingShape) -> None:
@@ -168,5 +168,7 @@ def _say(one: shapes.WaitingShape) -> None:
     tried = f"tried {one.attempts} times" if one.attempts else "never tried"
     show.line(f"{one.delivery} to {one.recipient}: {one.status}{reason}, due {one.next_at}, {tried}")
     show.line(f"    by {one.source or 'no Source'} to {one.provider}; ends {one.expires_at}")
+    if one.lane:
+        show.line(f"    its lane is {one.lane}")
     for line in (one.last_reply or "").splitlines():
         show.line(f"    | {line}")

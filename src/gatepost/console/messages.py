@@ -204,7 +204,7 @@ class _Messages:
 
     async def _waits(self, identity: int, names: shapes.Names) -> shapes.WaitingShape | None:
         found = await self._store.open_delivery(identity)
-        return None if found is None else shapes.waiting(*found, names)
+        return None if found is None else shapes.waiting(*found, names, await self._store.paces())
 
 
 def _may_see(call: operation.Call, message: message_values.Message) -> bool:

@@ -14,6 +14,7 @@ from gatepost.delivery import limits as lane_limits
 from gatepost.delivery import route, session
 from gatepost.model import directory as directories
 from gatepost.model import message as messages
+from gatepost.policy import pace
 
 Targets = tuple[route.Target, ...]
 Group = list[messages.Due]
@@ -40,6 +41,7 @@ class Desk:
         self.unresolved: dict[str, list[Group]] = {}
         self.leaving: dict[str, list[Group]] = {}
         self.no_open_before = 0.0
+        self.tried: collections.deque[pace.Tried] = collections.deque(maxlen=pace.LAST)
         self.timer: asyncio.TimerHandle | None = None
         self.due_at = 0
         self._parked = 0
@@ -47,9 +49,9 @@ class Desk:
     @property
     def wants_more(self) -> bool:
         """Whether another group could be used: by a free connection, or by one that may still be opened."""
-        if len(self.unresolved) >= _UNRESOLVED:
+        if len(self.unresolved) >= _UNRESOLVED or self.allowance.paused:
             return False
-        limit = self.allowance.limits.connections or _UNLIMITED
+        limit = self.allowance.connections or _UNLIMITED
         free = sum(map(len, self.idle.values()))
         return self._parked < free + max(0, limit - self.allowance.open) + self.opening.total()
 
@@ -126,6 +128,12 @@ class Desk:
         self._parked -= len(groups)
         return groups
 
+    def unpark(self) -> None:
+        """What waits for a connection goes back into the lane's window, in its order."""
+        for targets in list(self.parked):
+            for group in reversed(self.take_parked(targets)):
+                self.lane.put_back(group)
+
     def leave(self, domain: str, group: Group) -> bool:
         """A group of a domain that belongs to another lane waits to be moved, with all that is parked of that domain.
 
@@ -148,7 +156,7 @@ class Desk:
     def free(self, connection: session.Connection, targets: Targets, now: float) -> None:
         """A connection has nothing to do; one that carried its share, or all that its server takes, is ended."""
         share = self.allowance.limits.per_connection
-        if not connection.can_send or (share and connection.sent >= share):
+        if not connection.can_send or (share and connection.sent >= share) or self.allowance.crowded:
             connection.quit()
             return
         connection.idle_since = now

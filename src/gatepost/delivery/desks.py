@@ -15,10 +15,15 @@ Find = Callable[[int], directories.Source | None]
 
 
 class Desks:
-    """By lane number."""
+    """By lane number. ``welcome`` is told of each desk that is made."""
 
-    def __init__(self, settings: delivery_settings.DeliverySettings) -> None:
+    def __init__(
+        self,
+        settings: delivery_settings.DeliverySettings,
+        welcome: Callable[[desk.Desk], None],
+    ) -> None:
         self._settings = settings
+        self._welcome = welcome
         self._all: dict[int, desk.Desk] = {}
         self._total = limits.Total(settings.max_connections)
 
@@ -44,6 +49,7 @@ class Desks:
             allowance = limits.Allowance(effective, self._total)
             lane = lanes.Lane(number, provider, source.id, self._settings.window)
             found = self._all[number] = desk.Desk(lane, source, allowance)
+            self._welcome(found)
         return found
 
     def take(self, settings: delivery_settings.DeliverySettings, find: Find) -> list[desk.Desk]:

@@ -5,7 +5,7 @@ in memory at most once. Pure: no store, no socket, no clock.
 """
 
 import collections
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from gatepost.model import message as messages
 
@@ -79,12 +79,21 @@ class Lane:
             return group
         return []
 
-    def drain(self) -> list[messages.Due]:
-        """Everything that waits, out of the order (they stay known until forgotten)."""
-        found = [due for turns in self._turns.values() for queue in turns.values() for due in queue]
+    def pick(self, wanted: Callable[[messages.Due], bool]) -> list[messages.Due]:
+        """Take out of the window what is wanted (it stays known until forgotten)."""
+        found: list[messages.Due] = []
         for turns in self._turns.values():
-            turns.clear()
-        self._waiting = 0
+            for bridge, queue in list(turns.items()):
+                mine = [due for due in queue if wanted(due)]
+                if not mine:
+                    continue
+                found += mine
+                staying = [due for due in queue if not wanted(due)]
+                queue.clear()
+                queue.extend(staying)
+                if not queue:
+                    del turns[bridge]
+        self._waiting -= len(found)
         return found
 
     def _append(self, due: messages.Due, *, front: bool) -> None:

@@ -10,6 +10,7 @@ import sys
 
 from gatepost.delivery import settings as delivery_settings
 from gatepost.model import directory as directories
+from gatepost.model import pace as paces
 
 
 def effective(
@@ -93,7 +94,10 @@ class Total:
 
 
 class Allowance:
-    """Counts what one lane has started. Times are monotonic seconds. total: shared by all lanes."""
+    """Counts what one lane has started. Times are monotonic seconds. total: shared by all lanes.
+
+    ``go_at`` slows it below its limits, and back. probe_gap: seconds between two messages of a lane that only probes.
+    """
 
     def __init__(self, limits: delivery_settings.LaneLimits, total: Total | None = None) -> None:
         self.limits = limits
@@ -101,10 +105,45 @@ class Allowance:
         self.open = 0
         self._opened: collections.deque[float] = collections.deque()
         self._next_message = 0.0
+        self._pace: paces.Pace | None = None
+        self._probe_gap = 0.0
+        self._probed = -sys.float_info.max
+
+    def go_at(self, pace: paces.Pace | None, probe_gap: float) -> None:
+        """From now on at this pace; None: as the limits say."""
+        self._pace = pace
+        self._probe_gap = probe_gap
+        self._probed = -sys.float_info.max
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing may go."""
+        return self._pace is not None and self._pace.mode is paces.Mode.PAUSED
+
+    @property
+    def connections(self) -> int:
+        """How many may be open; 0 for no limit."""
+        limit = self.limits.connections
+        if self._pace is None or not self._pace.connections:
+            return limit
+        return min(limit, self._pace.connections) if limit else self._pace.connections
+
+    @property
+    def rate(self) -> float:
+        """Messages a second; 0 for no limit."""
+        limit = self.limits.per_second
+        if self._pace is None or not self._pace.rate:
+            return limit
+        return min(limit, self._pace.rate) if limit else self._pace.rate
+
+    @property
+    def crowded(self) -> bool:
+        """Whether more connections are open than may be."""
+        return self._pace is not None and (self.paused or 0 < self.connections < self.open)
 
     def may_open(self, now: float) -> bool:
         """Whether one more connection may be opened now."""
-        if self.total.full or (self.limits.connections and self.open >= self.limits.connections):
+        if self.paused or self.total.full or (self.connections and self.open >= self.connections):
             return False
         per_min = self.limits.connections_per_min
         if not per_min:
@@ -127,7 +166,12 @@ class Allowance:
 
     def take_messages(self, now: float, wanted: int) -> int:
         """How many of ``wanted`` deliveries may be handed out now; they count as handed out."""
-        rate = self.limits.per_second
+        if self._pace is not None and self._pace.mode is not paces.Mode.SLOWED:
+            if self.paused or now < self._probed + self._probe_gap:
+                return 0
+            self._probed = now
+            return 1
+        rate = self.rate
         if not rate:
             return wanted
         # A burst of a tenth of a second keeps timers few without ever exceeding the rate over a second.
@@ -141,13 +185,15 @@ class Allowance:
 
     def give_back(self, count: int) -> None:
         """Deliveries that were granted but not handed out."""
-        if self.limits.per_second:
-            self._next_message -= count / self.limits.per_second
+        if self.rate:
+            self._next_message -= count / self.rate
 
     def wait_s(self, now: float) -> float:
         """Seconds until something may start that may not now; 0 when nothing but a free connection is missing."""
         waits = []
-        if self.limits.per_second and self._next_message > now:
+        if self._pace is not None and self._pace.mode is paces.Mode.PROBING and self._probed > 0:
+            waits.append(self._probed + self._probe_gap - now)
+        elif self.rate and self._next_message > now:
             waits.append(self._next_message - now)
         per_min = self.limits.connections_per_min
         if per_min and len(self._opened) >= per_min and self._opened[0] + 60.0 > now:

@@ -13,7 +13,7 @@ from gatepost.store import port
 
 
 class Parts(msgspec.Struct, frozen=True):
-    """What a Deliverer is made of; ``app`` puts it together."""
+    """What a Deliverer is made of; ``app`` puts it together. time_scale: what every duration of pacing is multiplied by."""
 
     store: port.Store
     classifier: classifiers.Classifier
@@ -29,3 +29,4 @@ class Parts(msgspec.Struct, frozen=True):
     signing: delivery_settings.SigningSettings = delivery_settings.SigningSettings()
     keys: Callable[[], ring.Ring] = lambda: ring.EMPTY
     paths: Callable[[], returning.Paths] = lambda: returning.NONE
+    time_scale: float = 1.0

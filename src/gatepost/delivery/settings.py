@@ -89,9 +89,9 @@ class DeliverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: where MX hosts listen. allow_networks: private ranges that may be connected to. only_networks: if given,
     nothing else may be. connect_timeout_s, idle and the RFC's time-outs in seconds. max_hosts: MX hosts tried for one
     attempt. window: deliveries kept in memory for a lane. body_budget: bytes of bodies kept in memory per worker.
-    max_connections: open at once in one worker, all lanes together. mta_sts: whether policies of domains are kept. tls_ca:
-    a file of certificates that are trusted beside the machine's own. chunking: Providers that get their mail with BDAT where
-    they offer it (RFC 3030); ``*`` for all.
+    max_connections: open at once in one worker, all lanes together. pacing: whether lanes are slowed and paused by what they are
+    answered (docs/pacing.md). mta_sts: whether policies of domains are kept. tls_ca: a file of certificates that are trusted
+    beside the machine's own. chunking: Providers that get their mail with BDAT where they offer it (RFC 3030); ``*`` for all.
     """
 
     port: int = 25
@@ -104,6 +104,7 @@ class DeliverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window: int = 500
     body_budget: int = 64 * 1024 * 1024
     max_connections: int = 2000
+    pacing: bool = True
     sweep_s: float = 2.0
     shutdown_timeout_s: float = 30.0
     mta_sts: bool = True

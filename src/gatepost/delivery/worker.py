@@ -19,6 +19,7 @@ from gatepost.delivery import (
     judge,
     limits,
     opener,
+    pacing,
     route,
     session,
     settling,
@@ -42,7 +43,8 @@ class Deliverer:
     def __init__(self, parts: delivery_parts.Parts) -> None:
         self._p = parts
         self._epochs = dict(parts.assignment.slots)
-        self._desks = desks.Desks(parts.settings)
+        self._pacing = pacing.Pacing(parts, self._spawn, self._arm)
+        self._desks = desks.Desks(parts.settings, self._pacing.welcome)
         self._bodies = bodies.Bodies(parts.settings.body_budget)
         self._judge = judge.Judge(parts.classifier, parts.clock.now_ms, parts.node)
         self._at: dict[session.Connection, tuple[desk.Desk, desk.Targets]] = {}
@@ -65,6 +67,7 @@ class Deliverer:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
+                self._pacing.begin(await self._p.store.paces(), self._desks)
                 tasks.create_task(self._sweep_forever())
                 await self._pump_forever()
         finally:
@@ -106,6 +109,7 @@ class Deliverer:
         self._p = parts
         self._judge = judge.Judge(parts.classifier, parts.clock.now_ms, parts.node)
         self._handing.take(parts)
+        self._pacing.take(parts)
         self._plans.clear()
         for at in self._desks.take(parts.settings, parts.source):
             self._mark(at.lane.number)
@@ -154,10 +158,14 @@ class Deliverer:
         lane = at.lane
         if at.source.disabled:
             return
+        self._pacing.tick(at)
         if lane.more and lane.waiting <= lane.window // 4:
             limit = lane.window + lane.known
             rows = await self._p.store.due(lane.number, self._p.clock.now_ms(), limit)
             lane.refill(rows, complete=len(rows) < limit)
+        if at.allowance.paused:
+            self._expire(at)
+            return
         paths = self._p.paths()
         while lane.waiting and at.wants_more:
             group = lane.take(desk.GROUP_LIMIT)
@@ -241,6 +249,7 @@ class Deliverer:
         except session.Failure as failure:
             at.opening[targets] -= 1
             at.allowance.closed()
+            self._refused(at, targets, failure)
             if at.live[targets]:
                 at.no_open_before = self._p.clock.monotonic() + _OPEN_PAUSE_S
             else:
@@ -293,6 +302,7 @@ class Deliverer:
         too_many = 0
         for due, result in self._judge.of_transaction(done, connection, lane, self._claim(at)):
             self._settling.add(result, due, at)
+            self._pacing.answered(at, due, result)
             if result.verdict.category is _TOO_MANY:
                 too_many += 1
         if too_many:
@@ -319,6 +329,21 @@ class Deliverer:
         lane = (at.lane.provider, at.source)
         for due, result in self._judge.of_failure(group, failure, lane, self._claim(at)):
             self._settling.add(result, due, at)
+
+    def _refused(self, at: desk.Desk, targets: desk.Targets, failure: session.Failure) -> None:
+        """A host refused a connection with a reply: the lane learns of it once, however much mail waited for it."""
+        waiting = at.parked.get(targets)
+        if failure.reply is None or not waiting:
+            return
+        lane = (at.lane.provider, at.source)
+        for due, result in self._judge.of_failure(waiting[0][:1], failure, lane, self._claim(at)):
+            self._pacing.answered(at, due, result)
+
+    def _expire(self, at: desk.Desk) -> None:
+        """A lane that is paused: what has come to its end does not wait for the lane."""
+        now = self._p.clock.now_ms()
+        for due in at.lane.pick(lambda one: bool(one.attempts) and one.expires_at <= now):
+            self._settling.add(results.Expired(due.id, self._claim(at)), due, at)
 
     def _settled(self, due: messages.Due, at: desk.Desk, settlement: settlements.Settlement | None) -> None:
         """A result is committed: the delivery is no longer under way."""

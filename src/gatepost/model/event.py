@@ -14,7 +14,7 @@ from gatepost.model import verdict as verdicts
 
 class State(enum.IntEnum):
     """What an event says: six message states, then what happens to addresses, to the Directory, to its credentials,
-    and to many addresses at once."""
+    to many addresses at once, and to lanes."""
 
     RECEIVED = 1
     QUEUED = 2
@@ -31,6 +31,7 @@ class State(enum.IntEnum):
     INCIDENT = 13
     REPORTED = 14  # a report came in that changes nothing
     NOTIFIED = 15  # a message's sender was told what became of it
+    PACED = 16  # a lane was slowed, paused, tried, or let go again
 
     @property
     def word(self) -> str:

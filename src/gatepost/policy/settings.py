@@ -65,7 +65,7 @@ SCHEDULES: Mapping[categories.Schedule, Schedule] = {
     categories.Schedule.QUOTA: Schedule(
         (2 * _H, 6 * _H, 12 * _H, 24 * _H), 24 * _H, on_5xx_s=(6 * _H, 24 * _H)
     ),
-    # Until lanes reopen by themselves, R and L are S with their own numbers.
+    # A lane that is slowed or paused (``pace``) lets nothing go, whatever the time here: R and L say when to try where it does.
     categories.Schedule.RATE: msgspec.structs.replace(_S, jitter=_LATER),
     categories.Schedule.LANE: _S,
     categories.Schedule.DOMAIN: Schedule((15 * _MIN,), 6 * _H),

@@ -19,6 +19,7 @@ from gatepost.model import event as events
 from gatepost.model import facts as fact_values
 from gatepost.model import late, notify
 from gatepost.model import message as messages
+from gatepost.model import pace as paces
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
@@ -124,7 +125,7 @@ class Counted(msgspec.Struct, frozen=True, gc=False):
 
 
 class QueueLine(msgspec.Struct, frozen=True):
-    """One queue (destination domain × Source) as listed: open rows by status, and its oldest and next times (ms)."""
+    """One queue (destination domain × Source) as listed: open rows by status, its oldest and next times (ms), its lane's pace."""
 
     domain: str
     source: int
@@ -133,6 +134,7 @@ class QueueLine(msgspec.Struct, frozen=True):
     held: int
     oldest_at: int
     next_at: int
+    pace: paces.Pace | None = None
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -218,6 +220,14 @@ class Store(Protocol):
 
     async def lane(self, provider: str, source: int) -> int:
         """The lane's number; made and committed when new."""
+        ...
+
+    async def keep_pace(self, lane: int, pace: paces.Pace | None, event: events.Event) -> None:
+        """A lane's pace from now on (None: its limits alone), with the event that tells of it, in one transaction."""
+        ...
+
+    async def paces(self) -> Mapping[int, paces.Pace]:
+        """The lanes that go slower than their limits, by number."""
         ...
 
     async def provider_of(self, domain: str) -> str:

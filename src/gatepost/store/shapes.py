@@ -3,7 +3,7 @@
 Guarantees: the fields of a shape are always there; what is not known is null. ``reply`` is escaped text.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -13,6 +13,7 @@ from gatepost.model import facts as fact_values
 from gatepost.model import ids
 from gatepost.model import message as messages
 from gatepost.model import moment as moments
+from gatepost.model import pace as paces
 from gatepost.model import reply as replies
 from gatepost.model import suppression as suppressions
 
@@ -104,7 +105,7 @@ class MessageShape(msgspec.Struct, frozen=True):
 
 
 class WaitingShape(msgspec.Struct, frozen=True):
-    """An open delivery: what it waits for."""
+    """An open delivery: what it waits for. lane: what its lane does, where that is less than its limits allow."""
 
     delivery: str
     message: str
@@ -118,6 +119,7 @@ class WaitingShape(msgspec.Struct, frozen=True):
     source: str | None
     last_category: str | None
     last_reply: str | None
+    lane: str | None
 
 
 class Names:
@@ -230,7 +232,9 @@ def message(one: messages.Message, names: Names) -> MessageShape:
     )
 
 
-def waiting(row: fact_values.OpenDelivery, reason: str, names: Names) -> WaitingShape:
+def waiting(
+    row: fact_values.OpenDelivery, reason: str, names: Names, known: Mapping[int, paces.Pace]
+) -> WaitingShape:
     """The shape of one open delivery."""
     return WaitingShape(
         delivery=ids.to_text(row.id),
@@ -245,6 +249,7 @@ def waiting(row: fact_values.OpenDelivery, reason: str, names: Names) -> Waiting
         source=names.source.get(row.source),
         last_category=row.last_category or None,
         last_reply=replies.escaped(row.last_reply) if row.last_reply else None,
+        lane=pace.words if (pace := known.get(row.lane)) is not None else None,
     )
 
 

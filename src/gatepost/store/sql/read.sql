@@ -147,8 +147,11 @@ SELECT reason FROM delivery WHERE id = ?;
 -- open_ids: where:
 SELECT d.id FROM delivery d JOIN message m ON m.id = d.message WHERE d.id > ? AND {where} ORDER BY d.id LIMIT ?;
 
+-- paces: lanes that go slower than their limits.
+SELECT id, pace FROM lane WHERE pace IS NOT NULL;
+
 -- queues: where:
-SELECT n.text, d.source, p.text, sum(d.status = 0), sum(d.status = 2), min(m.received_at), min(d.next_at)
+SELECT n.text, d.source, p.text, sum(d.status = 0), sum(d.status = 2), min(m.received_at), min(d.next_at), max(l.pace)
 FROM delivery d
 JOIN message m ON m.id = d.message
 JOIN name n ON n.id = d.domain

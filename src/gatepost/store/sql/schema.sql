@@ -69,8 +69,10 @@ CREATE TABLE lane (
   id INTEGER PRIMARY KEY,
   provider INTEGER NOT NULL,
   source INTEGER NOT NULL,
+  pace TEXT,               -- JSON: how it is slowed or paused; NULL: not at all
   UNIQUE (provider, source)
 );
+CREATE INDEX lane_paced ON lane (id) WHERE pace IS NOT NULL;
 
 -- The last known Provider of a domain.
 CREATE TABLE domain (id INTEGER PRIMARY KEY, provider INTEGER NOT NULL, learned_at INTEGER NOT NULL);

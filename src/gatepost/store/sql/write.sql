@@ -211,6 +211,9 @@ INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?);
 -- make_lane
 INSERT INTO lane (provider, source) VALUES (?, ?) ON CONFLICT DO NOTHING;
 
+-- keep_pace
+UPDATE lane SET pace = ?2 WHERE id = ?1;
+
 -- learn_provider
 INSERT INTO domain VALUES (?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET provider = excluded.provider, learned_at = excluded.learned_at;

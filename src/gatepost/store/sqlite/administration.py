@@ -5,8 +5,11 @@ Runs in the writer's thread, inside a transaction.
 
 from collections.abc import Sequence
 
+import msgspec
+
 from gatepost.model import event as events
 from gatepost.model import ids
+from gatepost.model import pace as paces
 from gatepost.model import suppression as suppressions
 from gatepost.reports import token as tokens
 from gatepost.store import port
@@ -21,6 +24,12 @@ _KEPT_TAKEN_MS = 180 * 24 * 3600 * 1000  # the longest time over which anything 
 def make_lane(tx: transactions.Transaction, provider: str, source: int) -> None:
     """Make the lane, unless somebody else just did."""
     tx.execute("make_lane", tx.names.number(provider), source)
+
+
+def keep_pace(tx: transactions.Transaction, lane: int, pace: paces.Pace | None, event: events.Event) -> None:
+    """A lane's pace, and the event that tells of it."""
+    tx.add_event(event)
+    tx.execute("keep_pace", lane, msgspec.json.encode(pace).decode() if pace is not None else None)
 
 
 def learn_provider(tx: transactions.Transaction, domain: str, provider: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import apsw
+import msgspec
 
 from gatepost.model import address as addresses
 from gatepost.model import directory as directories
@@ -14,11 +15,13 @@ from gatepost.model import event as events
 from gatepost.model import facts as fact_values
 from gatepost.model import late, notify
 from gatepost.model import message as messages
+from gatepost.model import pace as paces
 from gatepost.model import suppression as suppressions
 from gatepost.store import filters, port, queries
 from gatepost.store.sqlite import connections, directory, floor, late_rows, names, rows
 
 _NEWEST = (1 << 63) - 1  # above every id
+_PACE = msgspec.json.Decoder(paces.Pace)
 _MESSAGES_LOOKED_AT = 10_000  # in one search: some ten milliseconds
 
 
@@ -267,6 +270,10 @@ class Reader:
         found = self._filtered("open_ids", where, filters.ALL_OPEN, (after,), (limit,))
         return [rows.integer(ident) for (ident,) in found]
 
+    def paces(self) -> dict[int, paces.Pace]:
+        """See the port."""
+        return {rows.integer(lane): _PACE.decode(str(text)) for lane, text in self._rows("paces")}
+
     def queues(self, where: filters.Where, limit: int) -> list[port.QueueLine]:
         """See the port."""
         found = self._filtered("queues", where, filters.OPEN, (), (limit,))
@@ -279,8 +286,9 @@ class Reader:
                 held=rows.integer(held),
                 oldest_at=rows.integer(oldest),
                 next_at=rows.integer(next_at),
+                pace=_PACE.decode(str(pace)) if pace is not None else None,
             )
-            for domain, source, provider, queued, held, oldest, next_at in found
+            for domain, source, provider, queued, held, oldest, next_at, pace in found
         ]
 
     def ledger(self) -> list[tuple[port.LedgerLine, port.LedgerLine]]:

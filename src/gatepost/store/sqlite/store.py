@@ -22,6 +22,7 @@ from gatepost.model import event as events
 from gatepost.model import facts as fact_values
 from gatepost.model import late
 from gatepost.model import message as messages
+from gatepost.model import pace as paces
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
@@ -150,6 +151,14 @@ class SqliteStore:
             await self._write(1, lambda tx: administration.make_lane(tx, provider, source))
             found = self._read.lane(provider, source)
         return found
+
+    async def keep_pace(self, lane: int, pace: paces.Pace | None, event: events.Event) -> None:
+        """See the port."""
+        await self._write(1, lambda tx: administration.keep_pace(tx, lane, pace, event))
+
+    async def paces(self) -> Mapping[int, paces.Pace]:
+        """See the port."""
+        return await self._scan(lambda reader: reader.paces())
 
     async def provider_of(self, domain: str) -> str:
         """See the port."""

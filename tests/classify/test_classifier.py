@@ -13,7 +13,8 @@ from gatepost.model import reply as replies
 from gatepost.model import verdict as verdicts
 
 DATA = Path(__file__).parents[2] / "src" / "gatepost" / "classify" / "data"
-RULES = rules.load({path.name: path.read_bytes() for path in DATA.glob("*.toml")})
+FILES = {path.name: path.read_bytes() for path in DATA.glob("*.toml")}
+RULES = rules.load(FILES)
 US = classifiers.Context(
     our_ip="192.0.2.25",
     our_host="mta.sender.example",
@@ -247,3 +248,13 @@ def test_a_sender_of_ours_that_was_suspended_is_not_the_recipient() -> None:
 def test_an_ip_is_an_ip_to_the_rules_whichever_it_is() -> None:
     assert judge("550 Address 198.51.100.7 is unknown").outcome is not verdicts.Outcome.HARD
     assert judge("550 Address [198.51.100.7] does not exist").outcome is not verdicts.Outcome.HARD
+
+
+def test_beside_a_trouble_of_the_server_only_an_operators_rule_calls_a_mailbox_dead() -> None:
+    own = b'[[rule]]\nid = "own"\ncategory = "recipient.unknown"\nmatch = ["sequel is down"]\nexamples = ["550 sequel is down"]\n'
+    text = b"550 5.1.1 User unknown: internal error, sequel is down"
+    said = replies.Reply(550, text, replies.Stage.RCPT)
+    shipped = classifiers.Classifier(RULES).classify(said, classifiers.Context())
+    asked = classifiers.Classifier(rules.load(FILES, {"own.toml": own})).classify(said, classifiers.Context())
+    assert (shipped.category, shipped.presumable) == (verdicts.Category.UNKNOWN_PERMANENT, False)
+    assert (asked.category, asked.rule) == (verdicts.Category.RECIPIENT_UNKNOWN, "own")

@@ -195,7 +195,7 @@ class Classifier:
                         match, span=(match.span[0] - question.offset, match.span[1] - question.offset)
                     )
         coded = codes.from_enhanced(question.said)
-        if coded is not None and not (question.asked.quotes_us and coded.category in meanings.SUPPRESSING):
+        if coded is not None and not (coded.category in meanings.SUPPRESSING and _weak(question)):
             yield coded
         yield codes.from_basic(question.said)
 
@@ -252,11 +252,18 @@ def _stands(match: ruleset.Match, question: _Question) -> bool:
     suppressing = match.rule.category in meanings.SUPPRESSING
     if suppressing and Stage.UNKNOWN < question.asked.stage < Stage.RCPT and not question.nested:
         return False  # no recipient has been named yet
+    if suppressing and not match.rule.layer and question.said.permanent and question.text.doubtful:
+        return False  # who could not look does not know; an operator's own rule may know better
     if match.rule.explicit:
         return True
     if question.asked.quotes_us and suppressing:
         return False
     return not (question.smarthost and match.rule.category.startswith("recipient."))
+
+
+def _weak(question: _Question) -> bool:
+    """Whether codes are not enough to say that a mailbox is dead."""
+    return question.asked.quotes_us or question.text.doubtful
 
 
 def _settled(answer: codes.Coded | ruleset.Match, question: _Question, *, never: bool) -> verdicts.Category:
@@ -281,7 +288,7 @@ def _confidence(answer: codes.Coded | ruleset.Match) -> verdicts.Confidence:
 
 def _bare(question: _Question) -> bool:
     """Whether it is this host's own no, and speaks of nothing."""
-    if question.nested or question.asked.from_dsn or question.of_sender or question.asked.quotes_us:
+    if question.nested or question.asked.from_dsn or question.of_sender or _weak(question):
         return False
     return silence.says_no_more(question.text.folded, question.said)
 

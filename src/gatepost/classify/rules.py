@@ -46,11 +46,13 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider: str = ""
     precedence: int = _DEFAULT_PRECEDENCE
     never: tuple[str, ...] = ()
+    doubt: tuple[str, ...] = ()
 
 
 class _Read(msgspec.Struct):
     rules: list[tuple[tuple[int, int, bool, str, int], ruleset.Rule]]  # the first number: minus the layer
     never: list[phrases.Pattern]
+    doubt: list[phrases.Pattern]
     problems: list[str]
 
 
@@ -65,7 +67,7 @@ def load(*layers: Mapping[str, bytes]) -> ruleset.RuleSet:
     in_order = sorted(
         (pair for pair in read.rules if pair[0][0] == top[pair[1].id]), key=lambda pair: pair[0]
     )
-    loaded = ruleset.RuleSet(tuple(rule for _, rule in in_order), tuple(read.never))
+    loaded = ruleset.RuleSet(tuple(rule for _, rule in in_order), tuple(read.never), tuple(read.doubt))
     read.problems.extend(_untrue((rule for rule in loaded.rules if rule.layer), loaded))
     if read.problems:
         raise errors.BadInput("rules", "; ".join(read.problems))
@@ -80,7 +82,7 @@ def problems(*layers: Mapping[str, bytes]) -> list[str]:
 
 
 def _read(layers: Iterable[Mapping[str, bytes]]) -> _Read:
-    read = _Read([], [], [])
+    read = _Read([], [], [], [])
     for layer, files in enumerate(layers):
         for name in sorted(files):
             _read_file(name, files[name], read, layer)
@@ -98,6 +100,7 @@ def _read_file(name: str, data: bytes, read: _Read, layer: int) -> None:
         text = data.decode("utf-8")
         file = msgspec.convert(tomllib.loads(text), _File)
         read.never.extend(phrases.parse(phrase) for phrase in file.never)
+        read.doubt.extend(phrases.parse(phrase) for phrase in file.doubt)
     except (ValueError, msgspec.ValidationError) as error:
         line = _SYNTAX_LINE.search(str(error))
         read.problems.append(f"{name}{':' + line[1] if line else ''}: {error}")

@@ -6,6 +6,7 @@ patterns whose literals are all there, in order of precedence: only these are fo
 Guarantees: a RuleSet is immutable. Not here: where rules come from (``rules``), what wins over what else (``classifier``).
 """
 
+import functools
 from collections.abc import Iterator
 
 import ahocorasick_rs
@@ -64,7 +65,12 @@ class Match(msgspec.Struct, frozen=True):
 class RuleSet:
     """Rules in order of precedence, ready to be looked for."""
 
-    def __init__(self, rules: tuple[Rule, ...], never: tuple[phrases.Pattern, ...] = ()) -> None:
+    def __init__(
+        self,
+        rules: tuple[Rule, ...],
+        never: tuple[phrases.Pattern, ...] = (),
+        doubt: tuple[phrases.Pattern, ...] = (),
+    ) -> None:
         self.rules = rules
         self.patterns: list[phrases.Pattern | None] = []  # by bit; None: the rule has no text
         self.owners: list[int] = []  # the rule that a bit of ``match`` belongs to
@@ -73,6 +79,7 @@ class RuleSet:
             self.patterns += rule.patterns or (None,)
         self.without = [self._numbered(rule.without) for rule in rules]
         self.never = self._numbered(never)
+        self.doubt = self._numbered(doubt)
         self._general = self._bits_of("")
         self._of_provider = {
             rule.provider: self._general | self._bits_of(rule.provider) for rule in rules if rule.provider
@@ -155,6 +162,11 @@ class Reading:
     def says_never(self) -> bool:
         """Whether the text says that retrying will not succeed, whatever it is about."""
         return self._says(self._rules.never)
+
+    @functools.cached_property
+    def doubtful(self) -> bool:
+        """Whether the server speaks of a trouble of its own, which is no word about a mailbox."""
+        return self._says(self._rules.doubt)
 
     def _says(self, bits: int) -> bool:
         for bit in _each(self._may & bits):

@@ -15,6 +15,7 @@ from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
+from gatepost.policy import suppress
 
 Action = events.Action
 Category = verdicts.Category
@@ -261,6 +262,25 @@ def test_an_entry_that_stands_is_not_written_again() -> None:
     done = settled(bounce(filed=filed(Kind.COMPLAINT)), known(SENT, None, first))
     assert not done.suppress
     assert [e.state for e in done.events] == [State.COMPLAINT]
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"), [(Kind.COMPLAINT, "complaint"), (Kind.UNSUBSCRIBE, "unsubscribed")]
+)
+def test_what_a_recipient_said_outlives_the_undo_of_an_import(kind: Kind, word: str) -> None:
+    [first] = settled(bounce(filed=filed(kind))).suppress
+    imported = msgspec.structs.replace(first, reason="import", category="")
+    [entry] = settled(bounce(filed=filed(kind)), known(SENT, None, imported)).suppress
+    assert (entry.reason, entry.identity, entry.expires_at) == (word, imported.identity, 0)
+
+
+def test_a_wish_that_would_end_earlier_leaves_what_stands() -> None:
+    complaint = bounce(filed=filed(Kind.COMPLAINT))
+    [first] = settled(complaint).suppress
+    wish = msgspec.structs.replace(first, expires_at=values.NOW + values.DAY)
+    stands = known(SENT, None, msgspec.structs.replace(first, reason="import"))
+    assert suppress.told_already(stands, wish, values.NOW)
+    assert not suppress.told_already(stands, first, values.NOW)
 
 
 @pytest.mark.parametrize("kind", list(Kind))

@@ -571,3 +571,19 @@ async def test_a_queue_tells_the_pace_of_its_lane(store: port.Store) -> None:
     await store.keep_pace(lane, PACE, events.Event(values.NOW, State.PACED))
     [queue] = await store.queues((), 10)
     assert queue.pace == PACE
+async def test_an_import_leaves_what_came_between_the_look_and_the_write(store: port.Store) -> None:
+    told = suppressions.Suppression(suppressions.Kind.ADDRESS, "a@rcpt.test", reason="complaint")
+    await store.suppress([told], "me")
+    imported = msgspec.structs.replace(told, reason="import")
+    assert await store.suppress([imported], "me", keep=True) == [False]
+    [(_, entry)] = await store.suppressions((), 0, 9)
+    assert entry.reason == "complaint"
+
+
+async def test_an_undo_leaves_what_is_not_any_more_what_it_saw(store: port.Store) -> None:
+    seen = suppressions.Suppression(suppressions.Kind.ADDRESS, "a@rcpt.test", reason="import")
+    told = msgspec.structs.replace(seen, reason="complaint")
+    await store.suppress([told], "me")
+    [(_, stands)] = await store.suppressions((), 0, 9)
+    assert await store.release([seen], "me", exact=True) == [False]
+    assert await store.release([stands], "me", exact=True) == [True]

@@ -15,7 +15,7 @@ from gatepost.model import result as results
 from gatepost.model import suppression as suppressions
 from gatepost.store import port
 
-_Entries = tuple[tuple[suppressions.Suppression, ...], str]
+_Entries = tuple[tuple[suppressions.Suppression, ...], str, bool]
 _Changes = tuple[tuple[directories.Change, ...], str]
 _Cancel = tuple[tuple[int, ...], str, str]
 
@@ -25,11 +25,15 @@ _encode = msgspec.json.Encoder().encode
 class Operator(Protocol):
     """The verbs."""
 
-    async def suppress(self, entries: Sequence[suppressions.Suppression], actor: str) -> list[bool]:
+    async def suppress(
+        self, entries: Sequence[suppressions.Suppression], actor: str, *, keep: bool = False
+    ) -> list[bool]:
         """See the store's port."""
         ...
 
-    async def release(self, entries: Sequence[suppressions.Suppression], actor: str) -> list[bool]:
+    async def release(
+        self, entries: Sequence[suppressions.Suppression], actor: str, *, exact: bool = False
+    ) -> list[bool]:
         """See the store's port."""
         ...
 
@@ -51,13 +55,17 @@ class Local:
         self._store = store
         self._decide = decide
 
-    async def suppress(self, entries: Sequence[suppressions.Suppression], actor: str) -> list[bool]:
+    async def suppress(
+        self, entries: Sequence[suppressions.Suppression], actor: str, *, keep: bool = False
+    ) -> list[bool]:
         """See the store's port."""
-        return await self._store.suppress(entries, actor)
+        return await self._store.suppress(entries, actor, keep=keep)
 
-    async def release(self, entries: Sequence[suppressions.Suppression], actor: str) -> list[bool]:
+    async def release(
+        self, entries: Sequence[suppressions.Suppression], actor: str, *, exact: bool = False
+    ) -> list[bool]:
         """See the store's port."""
-        return await self._store.release(entries, actor)
+        return await self._store.release(entries, actor, exact=exact)
 
     async def change_directory(
         self, changes: Sequence[directories.Change], actor: str
@@ -77,14 +85,18 @@ class Remote:
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
 
-    async def suppress(self, entries: Sequence[suppressions.Suppression], actor: str) -> list[bool]:
+    async def suppress(
+        self, entries: Sequence[suppressions.Suppression], actor: str, *, keep: bool = False
+    ) -> list[bool]:
         """See the store's port."""
-        answer = await control.call(self._data_dir, "suppress", _encode((entries, actor)))
+        answer = await control.call(self._data_dir, "suppress", _encode((entries, actor, keep)))
         return msgspec.json.decode(answer, type=list[bool])
 
-    async def release(self, entries: Sequence[suppressions.Suppression], actor: str) -> list[bool]:
+    async def release(
+        self, entries: Sequence[suppressions.Suppression], actor: str, *, exact: bool = False
+    ) -> list[bool]:
         """See the store's port."""
-        answer = await control.call(self._data_dir, "release", _encode((entries, actor)))
+        answer = await control.call(self._data_dir, "release", _encode((entries, actor, exact)))
         return msgspec.json.decode(answer, type=list[bool])
 
     async def change_directory(
@@ -107,10 +119,12 @@ def handlers(
     local = Local(store, decide)
 
     async def suppress(raw: bytes) -> bytes:
-        return _encode(await local.suppress(*msgspec.json.decode(raw, type=_Entries)))
+        entries, actor, keep = msgspec.json.decode(raw, type=_Entries)
+        return _encode(await local.suppress(entries, actor, keep=keep))
 
     async def release(raw: bytes) -> bytes:
-        return _encode(await local.release(*msgspec.json.decode(raw, type=_Entries)))
+        entries, actor, exact = msgspec.json.decode(raw, type=_Entries)
+        return _encode(await local.release(entries, actor, exact=exact))
 
     async def change_directory(raw: bytes) -> bytes:
         return _encode(await local.change_directory(*msgspec.json.decode(raw, type=_Changes)))

@@ -17,6 +17,7 @@ from gatepost.cli import context, show
 from gatepost.store import shapes
 
 if TYPE_CHECKING:
+    from gatepost.app import operate
     from gatepost.console import lines, wishes
     from gatepost.model import suppression as suppressions
     from gatepost.store import filters
@@ -121,8 +122,8 @@ async def _import(file: str, wish: "wishes.Wish", config: Path) -> Sums:
             read = iter(lambda: source.readline(lines.LONGEST), b"")
             found = lines.rows(read, wish, await store.directory(), now)
 
-            async def write(entries: lines.Entries) -> object:
-                return await operator.suppress(entries, context.actor())
+            async def write(entries: lines.Entries) -> list[bool]:
+                return await operator.suppress(entries, context.actor(), keep=True)
 
             async for done in lines.take(found, store, write, now):
                 _count(done, sums, "standard input" if file == "-" else file)
@@ -171,11 +172,25 @@ async def _undo(
         async for _, entry in wishes.pages(store, where):
             if entry.created_at < start:
                 continue
-            counted[entry.reason, entry.rule, shapes.scope(entry, names)] += 1
+            if not yes:
+                counted[entry.reason, entry.rule, shapes.scope(entry, names)] += 1
+                continue
             batch.append(entry)
-            if yes and len(batch) >= _BATCH:
-                await operator.release(batch, context.actor())
+            if len(batch) >= _BATCH:
+                counted.update(await _released(operator, batch, names))
                 batch = []
-        if yes and batch:
-            await operator.release(batch, context.actor())
+        if batch:
+            counted.update(await _released(operator, batch, names))
     return counted
+
+
+async def _released(
+    operator: "operate.Operator", batch: "list[suppressions.Suppression]", names: shapes.Names
+) -> list[tuple[str, str, str]]:
+    """Delete those that are still what they were; what kind each was that is gone."""
+    gone = await operator.release(batch, context.actor(), exact=True)
+    return [
+        (entry.reason, entry.rule, shapes.scope(entry, names))
+        for entry, done in zip(batch, gone, strict=True)
+        if done
+    ]

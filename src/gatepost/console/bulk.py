@@ -76,8 +76,8 @@ class _Bulk:
         source = io.BytesIO(raw)
         found = lines.rows(iter(lambda: source.readline(lines.LONGEST), b""), wish, call.known, now)
 
-        async def write(entries: lines.Entries) -> object:
-            return await self._p.store.suppress(entries, call.actor)
+        async def write(entries: lines.Entries) -> list[bool]:
+            return await self._p.store.suppress(entries, call.actor, keep=True)
 
         done = [one async for one in lines.take(found, self._p.store, write, now)]
         counts = {word: sum(one.result == word for one in done) for word in ("added", "there", "unreadable")}

@@ -54,7 +54,9 @@ class Done(msgspec.Struct, frozen=True):
 
 
 Entries = Sequence[suppressions.Suppression]
-Write = Callable[[Entries], Awaitable[object]]
+Write = Callable[
+    [Entries], Awaitable[Sequence[bool]]
+]  # keeps what came since the look; whether each was written
 
 
 def rows(
@@ -79,9 +81,8 @@ async def take(found: Iterator[Row], store: port.Store, write: Write, now_ms: in
     while chunk := list(itertools.islice(found, _BATCH)):
         entries = {row.entry.identity: row.entry for row in chunk if row.entry is not None}
         fresh = await _missing(store, list(entries.values()), now_ms)
-        if fresh:
-            await write(fresh)
-        added = {entry.identity for entry in fresh}
+        written = await write(fresh) if fresh else ()
+        added = {entry.identity for entry, done in zip(fresh, written, strict=True) if done}
         for row in chunk:
             if row.entry is None:
                 yield Done(row.number, None, "unreadable", row.problem)

@@ -196,7 +196,7 @@ def _wished(
     entry: suppressions.Suppression | None = None
     if wish.counts:
         entry = suppress.of_feedback(delivery, wish.rule, wish.reason, b"", now_ms)
-        if suppress.stands(facts, entry, now_ms):
+        if suppress.told_already(facts, entry, now_ms):
             entry = None
     told = provenance.Told(
         state=wish.state,

@@ -22,6 +22,7 @@ ESCALATED = "escalated"
 REFUSED = "refused"
 COMPLAINT = "complaint"
 UNSUBSCRIBED = "unsubscribed"
+_WISHES = frozenset({COMPLAINT, UNSUBSCRIBED})
 AUTOMATIC = frozenset({HARD, ESCALATED, REFUSED})  # reasons that a verdict gave, not a person
 
 
@@ -103,6 +104,17 @@ def stands(facts: fact_values.Facts, entry: suppressions.Suppression, now_ms: in
     """Whether an entry of the same identity is in force and lasts as long."""
     old = _same(facts, entry)
     return old is not None and outlasts(old, entry, now_ms)
+
+
+def told_already(facts: fact_values.Facts, entry: suppressions.Suppression, now_ms: int) -> bool:
+    """Whether what stands says as much as the recipient's own wish.
+
+    Somebody else's reason (an import, a verdict) gives way to a wish that lasts as long: undone, it would take the wish with it.
+    """
+    old = _same(facts, entry)
+    if old is None or not outlasts(old, entry, now_ms):
+        return False
+    return old.reason in _WISHES or not outlasts(entry, old, now_ms)
 
 
 def outlasts(old: suppressions.Suppression, new: suppressions.Suppression, now_ms: int) -> bool:

@@ -242,12 +242,22 @@ class Store(Protocol):
         """Move a domain's queued rows from one lane to another, in bounded batches."""
         ...
 
-    async def suppress(self, entries: Sequence[suppressions.Suppression], actor: str) -> list[bool]:
-        """Add or replace entries with their ``suppressed`` events. True: was not there before."""
+    async def suppress(
+        self, entries: Sequence[suppressions.Suppression], actor: str, *, keep: bool = False
+    ) -> list[bool]:
+        """Add or replace entries with their ``suppressed`` events. True: was not there before.
+
+        keep: what stands and lasts as long is left as it is; then True: was written.
+        """
         ...
 
-    async def release(self, entries: Sequence[suppressions.Suppression], actor: str) -> list[bool]:
-        """Delete entries (by identity) with their ``unsuppressed`` events. True: was there."""
+    async def release(
+        self, entries: Sequence[suppressions.Suppression], actor: str, *, exact: bool = False
+    ) -> list[bool]:
+        """Delete entries (by identity) with their ``unsuppressed`` events. True: was there.
+
+        exact: only those that are still what they were when they were read.
+        """
         ...
 
     async def networks(self) -> list[suppressions.Suppression]:

@@ -11,6 +11,7 @@ from gatepost.model import event as events
 from gatepost.model import ids
 from gatepost.model import pace as paces
 from gatepost.model import suppression as suppressions
+from gatepost.policy import suppress as suppress_policy
 from gatepost.reports import token as tokens
 from gatepost.store import port
 from gatepost.store.sqlite import names, rows, settling
@@ -46,29 +47,45 @@ def move_rows(tx: transactions.Transaction, domain: str, lane: int, to: int, lim
 
 
 def suppress(
-    tx: transactions.Transaction, entries: Sequence[suppressions.Suppression], actor: str
+    tx: transactions.Transaction, entries: Sequence[suppressions.Suppression], actor: str, *, keep: bool
 ) -> list[bool]:
     """Write entries with their events."""
     fresh = []
     for entry in entries:
+        old = _standing(tx, entry) if keep else None
+        if old is not None and suppress_policy.outlasts(old, entry, tx.now_ms):
+            fresh.append(False)
+            continue
         seq = tx.add_event(_event(tx.now_ms, entry, events.State.SUPPRESSED, actor))
-        fresh.append(settling.write_entry(tx, entry, seq))
+        fresh.append(settling.write_entry(tx, entry, seq) or keep)
         tx.execute("audit", tx.now_ms, actor, "suppress", None, _named(entry))
     return fresh
 
 
 def release(
-    tx: transactions.Transaction, entries: Sequence[suppressions.Suppression], actor: str
+    tx: transactions.Transaction, entries: Sequence[suppressions.Suppression], actor: str, *, exact: bool
 ) -> list[bool]:
     """Delete entries with their events."""
     gone = []
     for entry in entries:
-        was_there = settling.delete_entry(tx, entry)
+        was_there = (not exact or _standing(tx, entry) == entry) and settling.delete_entry(tx, entry)
         if was_there:
             tx.add_event(_event(tx.now_ms, entry, events.State.UNSUPPRESSED, actor))
             tx.execute("audit", tx.now_ms, actor, "release", _named(entry), None)
         gone.append(was_there)
     return gone
+
+
+def _standing(
+    tx: transactions.Transaction, entry: suppressions.Suppression
+) -> suppressions.Suppression | None:
+    """The entry of the same identity as the table has it."""
+    hashed = suppressions.hash_of(entry.kind, entry.target)
+    for row in tx.execute("suppressions_by_hash", names.int64s([hashed])):
+        found = rows.suppression_of(row)
+        if found.identity == entry.identity:
+            return found
+    return None
 
 
 def lease_worker(tx: transactions.Transaction) -> int:

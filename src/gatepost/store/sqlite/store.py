@@ -176,13 +176,21 @@ class SqliteStore:
 
     # --- the floor
 
-    async def suppress(self, entries: Sequence[suppressions.Suppression], actor: str) -> list[bool]:
+    async def suppress(
+        self, entries: Sequence[suppressions.Suppression], actor: str, *, keep: bool = False
+    ) -> list[bool]:
         """See the port."""
-        return await self._write(len(entries), lambda tx: administration.suppress(tx, entries, actor))
+        return await self._write(
+            len(entries), lambda tx: administration.suppress(tx, entries, actor, keep=keep)
+        )
 
-    async def release(self, entries: Sequence[suppressions.Suppression], actor: str) -> list[bool]:
+    async def release(
+        self, entries: Sequence[suppressions.Suppression], actor: str, *, exact: bool = False
+    ) -> list[bool]:
         """See the port."""
-        return await self._write(len(entries), lambda tx: administration.release(tx, entries, actor))
+        return await self._write(
+            len(entries), lambda tx: administration.release(tx, entries, actor, exact=exact)
+        )
 
     async def networks(self) -> list[suppressions.Suppression]:
         """See the port."""

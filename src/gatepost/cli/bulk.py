@@ -119,14 +119,14 @@ async def _import(file: str, wish: "wishes.Wish", config: Path) -> Sums:
     with _opened(file) as source:
         async with context.operated(context.load(config)) as (store, operator):
             now = context.now_ms()
-            read = iter(lambda: source.readline(lines.LONGEST), b"")
-            found = lines.rows(read, wish, await store.directory(), now)
+            name = "standard input" if file == "-" else file
+            found = lines.rows(source, name, wish, await store.directory(), now)
 
             async def write(entries: lines.Entries) -> list[bool]:
                 return await operator.suppress(entries, context.actor(), keep=True)
 
             async for done in lines.take(found, store, write, now):
-                _count(done, sums, "standard input" if file == "-" else file)
+                _count(done, sums, name)
     return sums
 
 

@@ -73,8 +73,7 @@ class _Bulk:
         now = self._p.clock.now_ms()
         wish = wishes.Wish((), query.scope, query.reason, query.note)
         wishes.scope_of(query.scope, call.known)
-        source = io.BytesIO(raw)
-        found = lines.rows(iter(lambda: source.readline(lines.LONGEST), b""), wish, call.known, now)
+        found = lines.rows(io.BytesIO(raw), "the file", wish, call.known, now)
 
         async def write(entries: lines.Entries) -> list[bool]:
             return await self._p.store.suppress(entries, call.actor, keep=True)

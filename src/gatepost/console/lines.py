@@ -4,16 +4,14 @@ Guarantees: a line that cannot be read is told with its number and hinders no ot
 it is, with its evidence.
 """
 
-import csv
-import io
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import Literal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from typing import BinaryIO, Literal
 
 import msgspec
 
 from gatepost import errors
-from gatepost.console import wishes
+from gatepost.console import listed, wishes
 from gatepost.model import directory as directories
 from gatepost.model import moment as moments
 from gatepost.model import reply as replies
@@ -21,19 +19,8 @@ from gatepost.model import suppression as suppressions
 from gatepost.policy import suppress
 from gatepost.store import port
 
-LONGEST = 64 * 1024  # bytes of a line
 _BATCH = 500
-_HEADS = ("target", "address", "email", "e-mail", "mail", "recipient")  # of the column with the address
-
-
-class Line(msgspec.Struct):
-    """One entry as a file gives it; what a file may say beside is not read."""
-
-    target: str
-    scope: str | None = None
-    reason: str | None = None
-    note: str | None = None
-    expires_at: str | None = None
+_LONGEST_PROBLEM = 500  # characters: it may quote what stands there
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -60,20 +47,18 @@ Write = Callable[
 
 
 def rows(
-    source: Iterable[bytes], wish: wishes.Wish, known: directories.Directory, now_ms: int
+    source: BinaryIO, name: str, wish: wishes.Wish, known: directories.Directory, now_ms: int
 ) -> Iterator[Row]:
-    """The lines of a file, without empty ones and a heading. wish: what holds where a line does not say."""
-    heading: list[str] | None = None
-    for number, raw in enumerate(source, 1):
-        text = raw.decode("utf-8-sig" if number == 1 else "utf-8", "surrogateescape").strip()
-        if not text:
-            continue
-        try:
-            if number == 1 and (heading := _heading(text)) is not None:
-                continue
-            yield Row(number, _entry(_line(text, heading), wish, known, now_ms))
-        except (errors.BadInput, msgspec.MsgspecError, csv.Error) as error:
-            yield Row(number, None, replies.escaped(str(error).encode("utf-8", "surrogateescape")))
+    """The records of a file. wish: what holds where a line does not say. Raises BadInput for what is no such file."""
+    for number, line in listed.read(source, name):
+        problem = line.problem if isinstance(line, listed.Unreadable) else ""
+        if isinstance(line, listed.Line):
+            try:
+                yield Row(number, _entry(line, wish, known, now_ms))
+            except errors.BadInput as error:
+                problem = str(error)
+        if problem:
+            yield Row(number, None, replies.escaped(problem[:_LONGEST_PROBLEM].encode("utf-8", "replace")))
 
 
 async def take(found: Iterator[Row], store: port.Store, write: Write, now_ms: int) -> AsyncIterator[Done]:
@@ -92,29 +77,8 @@ async def take(found: Iterator[Row], store: port.Store, write: Write, now_ms: in
             yield Done(row.number, row.entry.target, "added" if new else "there")
 
 
-def _heading(text: str) -> list[str] | None:
-    """The names of a CSV file's columns, if this is its first line."""
-    names = [name.strip().lower() for name in next(csv.reader(io.StringIO(text)))]
-    return names if any(name in _HEADS for name in names) else None
-
-
-def _line(text: str, heading: list[str] | None) -> Line:
-    if heading is not None:
-        cells = dict(zip(heading, next(csv.reader(io.StringIO(text))), strict=False))
-        target = next((cells[name].strip() for name in _HEADS if name in cells), "")
-        return Line(target, reason=_word(cells.get("reason")), note=cells.get("note"))
-    if text.startswith("{"):
-        return msgspec.json.decode(text.encode("utf-8", "surrogateescape"), type=Line)
-    return Line(text)
-
-
-def _word(text: str | None) -> str | None:
-    """One word of what other systems write at length."""
-    return "-".join(text.lower().split()) if text else None
-
-
 def _entry(
-    line: Line, wish: wishes.Wish, known: directories.Directory, now_ms: int
+    line: listed.Line, wish: wishes.Wish, known: directories.Directory, now_ms: int
 ) -> suppressions.Suppression:
     expires = 0
     if line.expires_at:

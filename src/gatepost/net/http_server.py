@@ -25,6 +25,7 @@ App = Callable[[Event, Receive, Send], Awaitable[None]]  # ASGI 3: scope, receiv
 
 MAX_CONNECTIONS = 2_000
 MAX_HEADER_BYTES = 32 * 1024
+_LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Waits(msgspec.Struct, frozen=True):
@@ -115,6 +116,22 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _unambiguous(app: App) -> App:
+    """The app, behind a door that takes no request of two lengths: a proxy may see another one's end (RFC 9112 §6.3)."""
+
+    async def answer(scope: Event, receive: Receive, send: Send) -> None:
+        headers = scope.get("headers")
+        names = {name for name, _ in headers} if isinstance(headers, list) else set()
+        if not names.issuperset(_LENGTHS):
+            await app(scope, receive, send)
+            return
+        close = [(b"content-length", b"0"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 400, "headers": close})
+        await send({"type": "http.response.body", "body": b""})
+
+    return answer
+
+
 class HttpServer:
     """``run`` until ``stop`` was called and the requests under way are answered. proxies: networks whose word about who the
     client is (X-Forwarded-For) is taken; nobody else's is (faults.md B20).
@@ -129,7 +146,7 @@ class HttpServer:
         waits: Waits = DEFAULT,
     ) -> None:
         config = _Config(
-            app,
+            _unambiguous(app),
             http=_Protocol,
             ws="none",
             loop="none",

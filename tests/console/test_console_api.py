@@ -188,6 +188,12 @@ async def test_every_change_is_in_the_audit_log_with_who_where_before_and_after(
     assert (await house.get(f"/v1/audit?limit=1&after={page['next']}")).json["items"][0] == ended
 
 
+async def test_an_event_names_who_changed_something_and_not_from_where(house: houses.House) -> None:
+    await house.ask("DELETE", "/v1/bridges/default/mine")
+    [*_, told] = (await house.get("/v1/events?state=changed&bridge=mine")).json["items"]
+    assert told["detail"] == "key:admin: bridge mine changed"
+
+
 async def test_a_bridges_key_changes_entries_of_its_own_scope_alone(house: houses.House) -> None:
     body = {"targets": ["ann@x.test"]}
     assert (await house.ask("POST", "/v1/suppressions", body, key=houses.MINE)).json == [
@@ -236,6 +242,8 @@ async def test_what_fails_inside_is_a_500_that_says_nothing(house: houses.House)
 
 
 async def test_the_page_of_the_api_loads_nothing_from_elsewhere(house: houses.House) -> None:
+    wrong = await house.ask("POST", "/docs", {}, key=None)
+    assert (wrong.status, wrong.headers["content-type"]) == (405, "application/problem+json")
     for path in ("/docs", "/docs.js", "/docs.css", "/v1/openapi.json", "/live", "/ready"):
         said = await house.get(path, key=None)
         assert said.status == 200

@@ -81,7 +81,11 @@ class _Demo:
             await self._campaign(installed, store, bulk, people[len(bulk) :])
             self._report.print(self._out)
             await self._again(installed, store)
-            self._out.print(demo_report.next_steps(installed.path, stay=self._stay))
+            self._out.print(
+                demo_report.next_steps(
+                    installed.path, installed.console, installed.console_key, stay=self._stay
+                )
+            )
             if self._stay:
                 await serving
         finally:

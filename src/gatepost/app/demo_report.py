@@ -154,7 +154,7 @@ class Report:
         )
 
 
-def next_steps(path: Path, *, stay: bool) -> str:
+def next_steps(path: Path, console: str, key: str, *, stay: bool) -> str:
     """What to try."""
     if not stay:
         return "The receivers were simulated. Next: `gatepost init`, then `gatepost serve`."
@@ -162,5 +162,7 @@ def next_steps(path: Path, *, stay: bool) -> str:
         f"The receivers are simulated; the gateway runs on until you press Ctrl-C. In another terminal try:\n"
         f"  gatepost -c {path} events --where state=bounced\n"
         f"  gatepost -c {path} queue list\n"
-        f"  gatepost -c {path} suppress list"
+        f"  gatepost -c {path} suppress list\n"
+        f"The API is described at http://{console}/docs and asked with the key\n"
+        f"  {key}"
     )

@@ -32,6 +32,8 @@ tls = "none"
 auth_without_tls = true
 [http]
 address = "{http}"
+[console]
+address = "{console}"
 [dns]
 server = "{dns}"
 [delivery]
@@ -52,7 +54,7 @@ json = false
 
 
 class Installed(msgspec.Struct, frozen=True):
-    """A demo's gateway: its configuration, and the two Bridges' secrets."""
+    """A demo's gateway: its configuration, the two Bridges' secrets, and a key to its API."""
 
     path: Path
     settings: config.Settings
@@ -60,6 +62,8 @@ class Installed(msgspec.Struct, frozen=True):
     http: str
     password: str
     key: str
+    console: str
+    console_key: str
 
 
 def certificate(home: Path) -> ssl.SSLContext:
@@ -74,12 +78,16 @@ def certificate(home: Path) -> ssl.SSLContext:
 
 async def install(home: Path, world: worlds.World) -> Installed:
     """Write the configuration, and what lives in the store."""
-    smtp, web = _free_address(), _free_address()
+    smtp, web, console = _free_address(), _free_address(), _free_address()
     path = home / "gatepost.toml"
-    path.write_text(_TOML.format(smtp=smtp, http=web, dns=world.dns.address, port=world.port, scale=SCALE))
+    path.write_text(
+        _TOML.format(
+            smtp=smtp, http=web, console=console, dns=world.dns.address, port=world.port, scale=SCALE
+        )
+    )
     settings = config.load(path, {})
     compose.make_data_dir(Path(settings.data_dir))
-    password, key = credentials.new_secret(), credentials.new_key()
+    password, key, console_key = credentials.new_secret(), credentials.new_key(), credentials.new_key()
     pepper = compose.pepper(settings)
     store = await compose.open_store(settings, None)
     try:
@@ -96,6 +104,7 @@ async def install(home: Path, world: worlds.World) -> Installed:
                 directories.Source(0, promo, "acme-promo-1-1", ip="127.0.20.1", ehlo="out1.acme.test"),
                 directories.Source(0, promo, "acme-promo-1-2", ip="127.0.20.2", ehlo="out2.acme.test"),
                 directories.Source(0, orders, "acme-orders-1-1", ip="127.0.20.3", ehlo="out3.acme.test"),
+                directories.ApiKey(0, "demo", directories.Role.ADMIN, credentials.mac(pepper, console_key)),
                 directories.SenderDomain(0, account, NEWS),
                 directories.SenderDomain(0, account, SHOP),
                 directories.Bridge(
@@ -121,7 +130,7 @@ async def install(home: Path, world: worlds.World) -> Installed:
         await store.change_directory([_signing(domain, world) for domain in found.sender_domains], "demo")
     finally:
         await store.close()
-    return Installed(path, settings, smtp, web, password, key)
+    return Installed(path, settings, smtp, web, password, key, console, console_key)
 
 
 def _signing(domain: directories.SenderDomain, world: worlds.World) -> directories.DkimKey:

@@ -84,8 +84,8 @@ class Api:
                 return problem.problem(408, "the request did not come whole")
             case errors.Outdated():
                 return problem.problem(409, "others changed the same meanwhile: try again")
-            case errors.StoreBusy():
-                return problem.later(503, "the store is busy")
+            case TimeoutError() | errors.StoreBusy():
+                return problem.later(503, "this takes too long now")
             case errors.StoreUnhealthy():
                 return problem.later(503, "the store cannot confirm")
             case errors.BadInput():

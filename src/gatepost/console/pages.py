@@ -6,9 +6,11 @@ Guarantees: the page works without a network: it loads nothing from elsewhere, a
 import importlib.resources
 from collections.abc import Callable, Sequence
 
-from starlette import requests, responses, routing
+from starlette import responses, routing
+from starlette.types import Receive, Scope, Send
 
 from gatepost.console import openapi, operation
+from gatepost.net import problem
 
 _HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -31,24 +33,43 @@ def routes(
     folder = importlib.resources.files("gatepost.console") / "static"
     document = openapi.document(operations, version)
 
-    async def live(_: requests.Request) -> responses.Response:
+    def live() -> responses.Response:
         return responses.JSONResponse({"status": "live"}, headers=_HEADERS)
 
-    async def is_ready(_: requests.Request) -> responses.Response:
+    def is_ready() -> responses.Response:
         if ready():
             return responses.JSONResponse({"status": "ready"}, headers=_HEADERS)
         return responses.JSONResponse({"status": "stopping"}, 503, headers=_HEADERS)
 
     return [
-        routing.Route("/live", live),
-        routing.Route("/ready", is_ready),
+        _page("/live", live),
+        _page("/ready", is_ready),
         _fixed("/v1/openapi.json", document, "application/json"),
         *(_fixed(path, (folder / name).read_bytes(), media) for path, name, media in _PAGES),
     ]
 
 
 def _fixed(path: str, content: bytes, media: str) -> routing.Route:
-    async def told(_: requests.Request) -> responses.Response:
-        return responses.Response(content, headers=_HEADERS, media_type=media)
+    return _page(path, lambda: responses.Response(content, headers=_HEADERS, media_type=media))
 
-    return routing.Route(path, told)
+
+def _page(path: str, make: Callable[[], responses.Response]) -> routing.Route:
+    return routing.Route(path, _Page(make))
+
+
+class _Page:
+    """One page, as an ASGI application."""
+
+    def __init__(self, make: Callable[[], responses.Response]) -> None:
+        self._make = make
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] in {"GET", "HEAD"}:
+            response = self._make()
+        else:
+            ended = problem.problem(
+                405, "only GET, HEAD is allowed here", headers=((b"allow", b"GET, HEAD"),)
+            )
+            response = responses.Response(ended.response.body, ended.response.status)
+            response.raw_headers.extend(ended.response.headers)
+        await response(scope, receive, send)

@@ -106,6 +106,11 @@ class Audited(msgspec.Struct, frozen=True):
     after: str
 
 
+def actor_name(actor: str) -> str:
+    """An actor without the address that it came from: events are read by others than the audit log."""
+    return actor.partition(" from ")[0]
+
+
 class Messages(msgspec.Struct, frozen=True):
     """Messages that were found, the newest first, and the id before which to go on; 0: there are no more."""
 

@@ -142,7 +142,7 @@ def _event(now_ms: int, entry: suppressions.Suppression, state: events.State, ac
         next_at=entry.expires_at if state is events.State.SUPPRESSED else 0,
         flags=events.Flag.CONFIRMED if confirmed else events.Flag.NONE,
         scope=scope_text(entry),
-        detail=f"{actor}: {entry.reason}" + (f" ({entry.note})" if entry.note else ""),
+        detail=f"{port.actor_name(actor)}: {entry.reason}" + (f" ({entry.note})" if entry.note else ""),
     )
 
 

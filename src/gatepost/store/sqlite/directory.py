@@ -91,7 +91,7 @@ def _write(tx: transactions.Transaction, entry: directories.Change, actor: str) 
     shown = _public(body)
     tx.execute("audit", tx.now_ms, actor, kind, _public(before[0]) if before else None, shown)
     done = "changed" if before else "added"
-    tx.add_event(_event(tx.now_ms, entry, f"{actor}: {kind} {_called(tx, entry)} {done}"))
+    tx.add_event(_event(tx.now_ms, entry, f"{port.actor_name(actor)}: {kind} {_called(tx, entry)} {done}"))
 
 
 def _event(now_ms: int, entry: directories.Change, detail: str) -> events.Event:

@@ -96,17 +96,25 @@ class Room:
 
     async def delivered(self, *recipients: str, maker: int = 1) -> list[int]:
         """A message that was taken with a token for each; its deliveries."""
+        deliveries = await self.accepted(*recipients, maker=maker)
+        await self.settle_delivered(deliveries)
+        return deliveries
+
+    async def accepted(self, *recipients: str, maker: int = 1) -> list[int]:
+        """A message on its way; its deliveries."""
         submission = store_values.Maker(maker).submission(*recipients)
         await self.store.accept([submission], store_values.refuse)
+        return [one.id for one in submission.deliveries]
+
+    async def settle_delivered(self, deliveries: list[int]) -> None:
+        """They were taken with a token."""
         assignment = await self.store.assign(await self.store.lease_worker(), range(port.SLOTS))
         claim = results.Claim(1, dict(assignment.slots)[1])
         attempt = msgspec.structs.replace(store_values.ATTEMPT, reports_until=self.clock.now_ms() + 180 * DAY)
         taken = [
-            msgspec.structs.replace(store_values.attempted(one.id, claim), attempt=attempt)
-            for one in submission.deliveries
+            msgspec.structs.replace(store_values.attempted(one, claim), attempt=attempt) for one in deliveries
         ]
         await self.store.settle(taken, self.decide)
-        return [one.id for one in submission.deliveries]
 
     def token(self, about: int, purpose: Purpose = Purpose.RETURN_PATH, days: int = 30) -> str:
         """As the gateway makes it."""

@@ -120,6 +120,46 @@ async def test_a_messages_token_names_its_recipient_only_where_there_is_one(tmp_
         assert await room.suppressed() == ["ann@rcpt.test"]
 
 
+@pytest.mark.parametrize("subject", ["dsn 550 5.1.1 no such user", "abuse"])
+async def test_a_report_that_comes_before_our_own_commit_waits_for_it(tmp_path: Path, subject: str) -> None:
+    async with mailroom.opened(tmp_path) as room:
+        [delivery] = await room.accepted("ann@rcpt.test")
+        mail = f"Subject: {subject}\r\n\r\n".encode()
+        bringing = room.tasks.create_task(bring(room, f"{room.token(delivery)}@{BOUNCE}", mail))
+        await room.reading.wait()
+        await room.settle_delivered([delivery])
+        assert (await bringing).startswith(b"250 ")
+        assert await room.suppressed() == ["ann@rcpt.test"]
+        [filed] = await room.store.reports(0, 10)
+        assert (filed.standing, filed.delivery) == (late.Standing.VERIFIED, delivery)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("subject", ["dsn 550 5.1.1 no such user", "abuse"])
+async def test_a_report_about_a_mail_that_is_still_to_be_delivered_is_put_off_and_acts_later(
+    tmp_path: Path, subject: str
+) -> None:
+    async with mailroom.opened(tmp_path) as room:
+        [delivery] = await room.accepted("ann@rcpt.test")
+        address, mail = f"{room.token(delivery)}@{BOUNCE}", f"Subject: {subject}\r\n\r\n".encode()
+        assert (await bring(room, address, mail)).startswith(b"451 4.3.0 ")
+        assert await room.store.reports(0, 10) == []
+        assert await room.suppressed() == []
+        assert State.REPORTED not in await room.states(delivery)
+        await room.settle_delivered([delivery])
+        assert (await bring(room, address, mail)).startswith(b"250 ")
+        assert await room.suppressed() == ["ann@rcpt.test"]
+
+
+async def test_who_leaves_is_followed_although_the_delivery_is_still_open(tmp_path: Path) -> None:
+    async with mailroom.opened(tmp_path) as room:
+        [delivery] = await room.accepted("ann@rcpt.test")
+        address = f"{room.token(delivery, Purpose.UNSUBSCRIBE)}@{BOUNCE}"
+        assert (await bring(room, address, b"\r\n")).startswith(b"250 ")
+        assert (await room.states(delivery))[-2:] == [State.UNSUBSCRIBED, State.SUPPRESSED]
+        assert await room.store.open_delivery(delivery) is not None
+
+
 async def test_an_unsubscribe_address_is_followed_whatever_is_written_to_it(tmp_path: Path) -> None:
     async with mailroom.opened(tmp_path) as room:
         [delivery] = await room.delivered("ann@rcpt.test")

@@ -26,6 +26,7 @@ Standing = late.Standing
 State = events.State
 
 SENT_AT = values.NOW - values.DAY
+LONG_AGO = values.NOW - 200 * values.DAY
 SENT = fact_values.Sent(values.DELIVERY, SENT_AT, values.NOW + 100 * values.DAY, recipients=1)
 FILED = late.Filed(
     b"d" * 32,
@@ -164,7 +165,50 @@ def test_only_what_is_plainly_about_the_recipient_suppresses(one: late.Told, *, 
     assert bool(done.suppress) is suppresses
     assert done.events[0].state is State.BOUNCED
     assert done.events[0].action is (Action.SUPPRESS if suppresses else Action.FAIL)
-    assert done.streaks == ()
+    assert all(streak.place == "late google" for streak in done.streaks)
+
+
+def late_bounces(
+    count: int, neighbours: fact_values.Neighbours, *, lived: bool = True
+) -> list[settlements.Settlement]:
+    """Of so many addresses, one after the other; lived: they had taken mail before the one that bounced."""
+    done: list[settlements.Settlement] = []
+    streaks: tuple[fact_values.Streak, ...] = ()
+    for n in range(count):
+        delivery = msgspec.structs.replace(values.DELIVERY, id=2000 + n, key=f"u{n}@example.org")
+        record = fact_values.AddressRecord(delivery.key, delivered_at=SENT_AT)
+        before = fact_values.AddressRecord(delivery.key, delivered_at=LONG_AGO) if lived else None
+        sent = msgspec.structs.replace(SENT, delivery=delivery, before=before)
+        facts = fact_values.Facts(delivery, record, sent=sent, streaks=streaks, neighbours=neighbours)
+        done.append(settled(bounce(told(), delivery=delivery.id), facts))
+        streaks = done[-1].streaks or streaks
+    return done
+
+
+def test_the_fifth_late_bounce_among_mail_that_bounced_makes_an_incident() -> None:
+    done = late_bounces(6, fact_values.Neighbours(10, 5))
+    standings = [one.suppress[0].standing for one in done]
+    provisional, confirmed = suppressions.Standing.PROVISIONAL, suppressions.Standing.CONFIRMED
+    assert standings == [confirmed] * 4 + [provisional] * 2
+    assert {one.suppress[0].incident for one in done} == {2000}
+    assert [one.soften is not None for one in done] == [False] * 4 + [True, False]
+    [event] = [e for one in done for e in one.events if e.state is State.INCIDENT]
+    assert "5 addresses at google, in bounce mails, that took mail before" in event.detail
+
+
+@pytest.mark.parametrize(
+    ("neighbours", "lived"),
+    [
+        pytest.param(fact_values.Neighbours(10, 4), True, id="most mail around them stands"),
+        pytest.param(fact_values.Neighbours(10, 10), False, id="they took no mail before"),
+    ],
+)
+def test_late_bounces_that_say_something_about_their_addresses_are_confirmed(
+    neighbours: fact_values.Neighbours, *, lived: bool
+) -> None:
+    done = late_bounces(7, neighbours, lived=lived)
+    assert {one.suppress[0].standing for one in done} == {suppressions.Standing.CONFIRMED}
+    assert State.INCIDENT not in {e.state for one in done for e in one.events}
 
 
 def test_a_refusal_by_the_recipient_is_for_the_bridge() -> None:
@@ -307,6 +351,49 @@ def test_what_is_tied_to_no_delivery_changes_nothing(
     assert "unverified" in event.detail or "without effect" in event.detail
     assert (done.suppress, done.release, done.address, done.sent) == ((), (), None, None)
     assert done.filed is not None
+
+
+def open_facts(recipients: int = 1) -> fact_values.Facts:
+    return msgspec.structs.replace(known(None), still_open=recipients)
+
+
+@pytest.mark.parametrize("kind", [Kind.BOUNCE, Kind.COMPLAINT])
+def test_a_report_about_what_is_still_to_be_delivered_is_to_be_asked_about_again(kind: Kind) -> None:
+    done = settled(bounce(filed=filed(kind)), open_facts())
+    assert done == settlements.Settlement(ending=None, reschedule=None, events=(), early=True)
+
+
+def test_who_leaves_is_followed_before_the_delivery_is_over() -> None:
+    done = settled(bounce(filed=filed(Kind.UNSUBSCRIBE)), open_facts())
+    assert [e.state for e in done.events] == [State.UNSUBSCRIBED, State.SUPPRESSED]
+    assert (done.early, done.sent, done.filed) == (False, None, filed(Kind.UNSUBSCRIBE))
+
+
+@pytest.mark.parametrize(
+    ("result", "recipients"),
+    [
+        pytest.param(bounce(filed=filed(Kind.NOTICE)), 1, id="a notice"),
+        pytest.param(bounce(of_message=True), 2, id="a token that names nobody"),
+        pytest.param(bounce(filed=filed(standing=Standing.EXPIRED)), 1, id="an expired token"),
+    ],
+)
+def test_what_would_not_act_anyway_is_not_waited_for(result: results.Reported, recipients: int) -> None:
+    done = settled(result, open_facts(recipients))
+    assert [e.state for e in done.events] == [State.REPORTED]
+    assert not done.early
+
+
+@pytest.mark.parametrize("tried", [1, 30])
+def test_a_try_in_doubt_leaves_behind_what_a_delivery_would(tried: int) -> None:
+    delivery = msgspec.structs.replace(values.DELIVERY, expires_at=values.NOW + tried)
+    attempt = msgspec.structs.replace(values.ATTEMPT, reports_until=77)
+    lost = replies.Reply(0, b"closed", replies.Stage.DOT)
+    result = results.Attempted(
+        1002, values.CLAIM, attempt, lost, values.verdict(Category.SESSION_NETWORK), in_doubt=True
+    )
+    facts = fact_values.Facts(delivery, fact_values.AddressRecord(delivery.key))
+    assert values.settled(result, facts).sent == fact_values.Sent(delivery, values.NOW, 77)
+    assert values.settled(msgspec.structs.replace(result, in_doubt=False), facts).sent is None
 
 
 def test_a_messages_token_counts_where_it_has_one_recipient() -> None:

@@ -203,6 +203,20 @@ class Gateway:
                 await asyncio.sleep(0.1)
         raise AssertionError(f"still open: {lines}\n{self.log.read_text()[-3000:]}")
 
+    async def wait_directory(self, seconds: float = 30) -> None:
+        """Until every worker knows the Directory as it is in the store now."""
+        async with self.store() as store:
+            version = await store.directory_version()
+        for _ in range(int(seconds / 0.05)):
+            status = msgspec.convert(await self.call("status", None), dict[str, dict[str, int]])
+            known = [
+                figures.get("directory", 0) for name, figures in status.items() if name.startswith("worker")
+            ]
+            if len(known) == self.settings.workers and min(known) >= version:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"version {version}, the workers know {known}\n{self.log.read_text()[-3000:]}")
+
     async def events(self) -> list[events.Event]:
         """The whole feed."""
         found: list[events.Event] = []

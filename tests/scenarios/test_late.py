@@ -82,7 +82,7 @@ async def proved(gateway: gateways.Gateway, *, wanted: bool = True) -> None:
             await asyncio.sleep(0.05)
         else:
             raise AssertionError(gateway.log.read_text())
-    await asyncio.sleep(0.7)  # workers look twice a second
+    await gateway.wait_directory()
 
 
 async def bring(port: int, to: str, mail: bytes) -> bytes:
@@ -278,7 +278,7 @@ async def test_where_the_bounce_domain_is_wrong_the_submitters_return_path_is_ke
                     break
                 await asyncio.sleep(0.05)
         assert "other.shop.test" in domain.problem
-        await asyncio.sleep(0.7)
+        await gateway.wait_directory()
         await gateways.submit(gateway.open, MESSAGE, ["ann@rcpt.test"])
         await gateway.wait_open()
         assert sink.senders == ["news@shop.test"]
@@ -301,7 +301,7 @@ async def set_leaving(gateway: gateways.Gateway) -> None:
         )
         url = f"http://127.0.0.1:{gateway.http}/u/"
         await store.change_directory([key, msgspec.structs.replace(domain, unsubscribe_url=url)], "test")
-    await asyncio.sleep(0.7)
+    await gateway.wait_directory()
 
 
 def _ask(method: str, url: str) -> int:

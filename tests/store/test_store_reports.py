@@ -12,8 +12,10 @@ from gatepost import clock as clocks
 from gatepost.app import compose
 from gatepost.model import event as events
 from gatepost.model import late
+from gatepost.model import reply as replies
 from gatepost.model import result as results
 from gatepost.model import suppression as suppressions
+from gatepost.model import verdict as verdicts
 from gatepost.policy import settings as policy_settings
 from gatepost.store import port
 from gatepost.store.sqlite import open_store
@@ -117,6 +119,33 @@ async def test_reports_of_one_batch_see_each_other(store: port.Store) -> None:
     assert states.count(State.COMPLAINT) == states.count(State.SUPPRESSED) == 1
 
 
+async def test_late_bounces_of_most_of_what_a_provider_took_are_provisional_over_workers(
+    pair: tuple[port.Store, port.Store],
+) -> None:
+    people = [f"u{n}@rcpt.test" for n in range(6)]
+    await delivered(pair[0], *people)
+    deliveries = await delivered(pair[0], *people, maker=2)
+    others = await delivered(pair[0], *(f"other{n}@rcpt.test" for n in range(20)), maker=3)
+    for n, one in enumerate(others):
+        await pair[n % 2].settle([report(one, raw=b"other%d" % n)], DECIDE)
+    for n, one in enumerate(deliveries):
+        await pair[n % 2].settle([report(one, raw=b"%d" % n)], DECIDE)
+    [incident] = [e for e in await pair[0].feed(0, 1000) if e.state is State.INCIDENT]
+    assert incident.flags is events.Flag.NONE
+    assert {
+        entry.standing for _, entry in await pair[0].suppressions((), 0, 100) if entry.target in people
+    } == {suppressions.Standing.PROVISIONAL}
+
+
+async def test_a_few_late_bounces_among_mail_that_stands_are_no_streak(store: port.Store) -> None:
+    people = [f"u{n}@rcpt.test" for n in range(6)]
+    await delivered(store, *people)
+    deliveries = await delivered(store, *people, maker=2)
+    await delivered(store, *(f"other{n}@rcpt.test" for n in range(20)), maker=3)
+    settled = await store.settle([report(one, raw=b"%d" % one) for one in deliveries], DECIDE)
+    assert all(one is not None and one.suppress and not one.streaks for one in settled)
+
+
 async def test_a_report_about_nothing_is_kept_and_changes_nothing(store: port.Store) -> None:
     await delivered(store, "ann@rcpt.test")
     await store.settle([report(0), report(12345, raw=b"other")], DECIDE)
@@ -136,11 +165,38 @@ async def test_a_delivery_that_is_still_open_stays_as_it_is(store: port.Store) -
     submission = values.Maker(1).submission("ann@rcpt.test")
     await store.accept([submission], values.refuse)
     delivery = submission.deliveries[0].id
-    await store.settle([report(delivery)], DECIDE)
+    last = await store.last_seq()
+    [done] = await store.settle([report(delivery)], DECIDE)
+    assert done is not None
+    assert done.early
     assert await store.open_delivery(delivery) is not None
     assert await targets(store) == []
-    [event] = [e for e in await store.trace(delivery) if e.state is State.REPORTED]
-    assert event.detail.startswith("without effect")
+    assert await store.reports(0, 10) == []  # so that it acts when it is brought again
+    assert await store.last_seq() == last
+
+
+async def test_a_mail_that_may_have_arrived_can_be_reported_about_and_again_when_it_has(
+    store: port.Store,
+) -> None:
+    submission = values.Maker(1).submission("ann@rcpt.test")
+    await store.accept([submission], values.refuse)
+    delivery = submission.deliveries[0].id
+    claim = await values.claim_of(store)
+    attempt = msgspec.structs.replace(values.ATTEMPT, reports_until=UNTIL)
+    silence = verdicts.Verdict(
+        verdicts.Category.SESSION_NETWORK, verdicts.Outcome.SOFT, verdicts.Fault.NETWORK, "silence"
+    )
+    lost = replies.Reply(0, b"closed", replies.Stage.DOT)
+    await store.settle([results.Attempted(delivery, claim, attempt, lost, silence, in_doubt=True)], DECIDE)
+    await store.settle([report(delivery, late.Kind.COMPLAINT)], DECIDE)
+    taken = msgspec.structs.replace(values.attempted(delivery, claim), attempt=attempt)
+    await store.settle([taken], DECIDE)
+    [again] = await store.settle([report(delivery, late.Kind.COMPLAINT, b"another one")], DECIDE)
+    assert again is not None
+    assert again.events == ()  # what was known of the first try is not forgotten
+    states = [e.state for e in await store.trace(delivery)]
+    assert states.count(State.COMPLAINT) == states.count(State.SUPPRESSED) == 1
+    assert State.DELIVERED in states
 
 
 async def test_a_delivery_without_a_token_leaves_nothing(store: port.Store) -> None:

@@ -413,7 +413,7 @@ async def _run(worker: Worker) -> None:
 
 async def _beat(worker: Worker, deliverer: deliverers.Deliverer, taking: _Taking) -> None:
     while True:
-        figures = {**deliverer.depth(), **taking.figures}
+        figures = {**deliverer.depth(), **taking.figures, "directory": worker.shelf.book().version}
         worker.line.send(link.Beat(ready=worker.ready, figures=figures))
         taking.failures.tick()
         await asyncio.sleep(BEAT_S if worker.ready else 0.02)

@@ -1,13 +1,15 @@
 """What becomes of a mail to the inbound listener: read elsewhere, tied to a delivery, settled, and only then answered.
 
 Guarantees: an answer of 250 comes after the commit that holds the report and all that follows from it (faults.md P1); what
-nobody can read is kept and answered 250 all the same (F06); too much at once is 451. What gathers in one turn of the loop, or
-while a report is read, is settled in one transaction.
+nobody can read is kept and answered 250 all the same (F06); too much at once is 451, and so is a report about a mail whose own 250
+we have not committed yet: after a moment's waiting, and nothing of it is kept, so that it acts when it is brought again. What
+gathers in one turn of the loop, or while a report is read, is settled in one transaction.
 Not here: who may send what (``reception``), reading (another process, behind ``parse``), what follows (policy).
 """
 
 import asyncio
 import collections
+import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
@@ -26,14 +28,23 @@ from gatepost.smtp import replies as smtp_replies
 from gatepost.store import port
 
 BUSY = smtp_replies.build(451, "4.3.2", "Too many reports at once, try again later")
+EARLY = smtp_replies.build(451, "4.3.0", "The mail that this is about is not settled yet, try again later")
 NO_STORE = smtp_replies.build(451, "4.3.0", "The store is not available, try again later")
 
+# A server that bounces at once is faster than our commit of its 250, which takes some milliseconds, on a bad day a second.
+_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
+
 Parse = Callable[[bytes], Awaitable[reading.Gist | None]]
+Make = Callable[[Mapping[int, fact_values.Sent]], results.Reported]
 Forward = Callable[[reading.Received, ours.Place], Awaitable[None]]
 
 
 class Overloaded(errors.GatepostError):
     """More is waiting to be read than can be read in time."""
+
+
+class Early(errors.GatepostError):
+    """The delivery that a report is about is still open."""
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -74,6 +85,9 @@ class Intake:
             await self._file(received)
         except Overloaded:
             done(BUSY)
+        except Early:
+            self.figures["early"] += 1
+            done(EARLY)
         except errors.GatepostError as error:
             logs.get("inbound").error("a report could not be kept", problem=str(error))
             done(NO_STORE)
@@ -91,14 +105,15 @@ class Intake:
         mark = own.marks(reading.marks(gist, received.raw), received.at)
         ties = [reading.tie(place, mark) for place in received.places]
         known = await self._p.store.sent([one.delivery for one in ties])
-        made = [
-            self._reported(received, place, tied, gist, known)
+        makers = [
+            functools.partial(self._reported, received, place, tied, gist)
             for place, tied in zip(received.places, ties, strict=True)
         ]
+        made = [make(known) for make in makers]
+        await asyncio.gather(*map(self._file_one, made, makers))
         for place, result in zip(received.places, made, strict=True):
             if place.box is ours.Box.OPERATOR and not _acts(result):
                 await self._p.forward(received, place)
-        await asyncio.gather(*(self._ask(result) for result in made))
 
     def _reported(
         self,
@@ -130,7 +145,25 @@ class Intake:
         exempt = sent is not None and self._p.exempt(sent.delivery.bridge)
         return msgspec.structs.replace(result, exempt=exempt) if exempt else result
 
-    async def _ask(self, result: results.Reported) -> None:
+    async def _file_one(self, result: results.Reported, make: Make) -> None:
+        settled = await self._ask(result)
+        for pause in _PAUSES_S:
+            if settled is None or not settled.early:
+                break
+            await asyncio.sleep(pause)
+            result = make(await self._p.store.sent([result.delivery]))
+            settled = await self._ask(result)
+        if settled is None:
+            self.figures["repeated"] += 1
+            return
+        if settled.early:
+            raise Early
+        filed = settled.filed or result.filed
+        self.figures[filed.kind.word] += 1
+        if filed.standing is not late.Standing.VERIFIED:
+            self.figures[filed.standing.word] += 1
+
+    async def _ask(self, result: results.Reported) -> settlements.Settlement | None:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[settlements.Settlement | None] = loop.create_future()
 
@@ -141,14 +174,7 @@ class Intake:
                 answer.set_result(found)
 
         self._settling.ask(result, told)
-        settled = await answer
-        if settled is None:
-            self.figures["repeated"] += 1
-            return
-        filed = settled.filed or result.filed
-        self.figures[filed.kind.word] += 1
-        if filed.standing is not late.Standing.VERIFIED:
-            self.figures[filed.standing.word] += 1
+        return await answer
 
     async def _settle(self, batch: Sequence[results.Reported]) -> Sequence[settlements.Settlement | None]:
         return await self._p.store.settle(batch, self._p.decide)

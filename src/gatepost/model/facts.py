@@ -116,6 +116,13 @@ class Sent(msgspec.Struct, frozen=True, gc=False):
     unsubscribed_at: int = 0
 
 
+class Neighbours(msgspec.Struct, frozen=True, gc=False):
+    """Of the mail that the same Provider took just before and after a delivery: how many, and how many bounced afterwards."""
+
+    taken: int = 0
+    bounced: int = 0
+
+
 class Facts(msgspec.Struct, frozen=True, gc=False):
     """All of it for one Result.
 
@@ -123,7 +130,9 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     mail of this Bridge (ms, to the minute); read only where the address's record has refusals, else 0. streaks: of the
     Provider that answered and of the domain. host_took_at: when this very host last took mail of this Source and sender domain (ms, to the
     minute), and presumed: the entries that its template's streak has written; both read only for a verdict that is
-    ``presumable``. sent: what the delivery left behind, for a report about it; None where it left nothing.
+    ``presumable``. sent: what the delivery left behind, for a report about it; None where it left nothing. still_open: for a report,
+    the number of recipients of the delivery's message where it is still to be delivered, else 0. neighbours: read only for a late
+    bounce with a hard verdict; streaks are then those of the Provider's late bounces.
     """
 
     delivery: OpenDelivery
@@ -134,6 +143,8 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     host_took_at: int = 0
     presumed: tuple[suppression_values.Suppression, ...] = ()
     sent: Sent | None = None
+    still_open: int = 0
+    neighbours: Neighbours = Neighbours()
 
 
 NOBODY = OpenDelivery(

@@ -45,7 +45,8 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     address: the record's new value, or None when unchanged. suppress: entries written (replacing the same identity).
     release: entries deleted. streaks: their new values. soften: what is done to entries of earlier settlements. (A mail that
     is taken ends all streaks of its Provider and domain: that is the store's, as it is the store that knows them.) sent:
-    what the delivery leaves behind. filed: the report that is kept. charged_at: ms; the minute in which late events are
+    what the delivery leaves behind. filed: the report that is kept. early: the report came before the delivery it is about was
+    over: nothing of it is kept, and it is to be asked about again. charged_at: ms; the minute in which late events are
     counted. notice: what the sender is told of the first event.
     """
 
@@ -61,3 +62,4 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     filed: late.Filed | None = None
     charged_at: int = 0
     notice: notify.Notice | None = None
+    early: bool = False

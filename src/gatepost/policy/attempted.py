@@ -55,7 +55,20 @@ def settle(
     jitter: float,
     terms: term_values.Terms,
 ) -> settlements.Settlement:
-    """What follows from a reply that is not a delivery."""
+    """What follows from a reply that is not a delivery. What may have arrived all the same can be reported about."""
+    settled = _settled(result, facts, now_ms, jitter, terms)
+    if not result.in_doubt:
+        return settled
+    return msgspec.structs.replace(settled, sent=remember.sent(result, facts, now_ms))
+
+
+def _settled(
+    result: results.Attempted,
+    facts: fact_values.Facts,
+    now_ms: int,
+    jitter: float,
+    terms: term_values.Terms,
+) -> settlements.Settlement:
     weighed = presume.weigh(result, facts, now_ms, terms)
     if weighed is not None and weighed.dead:
         result = presume.dead(result)

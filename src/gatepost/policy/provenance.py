@@ -171,14 +171,17 @@ def withdrawn(cause: events.Event, entry: suppressions.Suppression, why: str) ->
 
 def incident(cause: events.Event, streak: fact_values.Streak) -> events.Event:
     """The event of a streak that says more about the Provider than about the addresses."""
+    late = Flag.LATE in cause.flags
+    where = f"at {cause.provider}, in bounce mails," if late else f"at {streak.place}"
+    so = "and most mail taken around theirs bounced" if late else "and none taken between"
     return msgspec.structs.replace(
         cause,
         state=events.State.INCIDENT,
         next_at=0,
         flags=Flag.NONE,
         scope="",
-        detail=f"{streak.about}: {len(streak.counted)} addresses at {streak.place} that took mail before, and none"
-        f" taken between: what it says there is provisional, as incident {ids.to_text(streak.incident)}",
+        detail=f"{streak.about}: {len(streak.counted)} addresses {where} that took mail before, {so}:"
+        f" what it says there is provisional, as incident {ids.to_text(streak.incident)}",
     )
 
 

@@ -4,6 +4,7 @@ import msgspec
 
 from gatepost.model import facts as fact_values
 from gatepost.model import message as messages
+from gatepost.model import result as results
 from gatepost.policy import terms as term_values
 
 MAX_CAMPAIGNS = 10  # of one Bridge's refusals: more than any rule asks for
@@ -14,6 +15,15 @@ _replace = msgspec.structs.replace
 def delivered(record: fact_values.AddressRecord, now_ms: int) -> fact_values.AddressRecord:
     """It took a mail: everything else that was held against it is over."""
     return fact_values.AddressRecord(record.key, now_ms)
+
+
+def sent(result: results.Attempted, facts: fact_values.Facts, now_ms: int) -> fact_values.Sent | None:
+    """What is kept for reports of a mail that was taken, or may have been; nothing where it had no token."""
+    if not result.attempt.reports_until:
+        return None
+    record = facts.address
+    before = None if record == fact_values.AddressRecord(record.key) else record
+    return fact_values.Sent(facts.delivery, now_ms, result.attempt.reports_until, before=before)
 
 
 def revoked(record: fact_values.AddressRecord, sent: fact_values.Sent) -> fact_values.AddressRecord:

@@ -18,7 +18,7 @@ from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
 from gatepost.policy import late as late_bounces
-from gatepost.policy import provenance, remember, suppress
+from gatepost.policy import provenance, remember, streaks, suppress
 from gatepost.policy import terms as term_values
 
 Action = events.Action
@@ -36,6 +36,10 @@ def settle(
 ) -> settlements.Settlement:
     """The Settlement of one report."""
     sent = facts.sent
+    if sent is None and facts.still_open and _awaited(result, facts):
+        if result.filed.kind is not Kind.UNSUBSCRIBE:
+            return settlements.Settlement(ending=None, reschedule=None, events=(), early=True)
+        sent = fact_values.Sent(facts.delivery, 0, 0, facts.still_open)
     problem = _untied(result, sent)
     if sent is None or problem:
         return _noted(result, facts, now_ms, problem)
@@ -48,6 +52,16 @@ def settle(
             return _unsubscribed(result, facts, sent, now_ms, terms)
         case Kind.NOTICE:
             return _noted(result, facts, now_ms)
+
+
+def _awaited(result: results.Reported, facts: fact_values.Facts) -> bool:
+    """Whether a delivery that is still open will have to hear of it: a server may report before our own commit of its 250.
+
+    Who leaves needs no such commit: that the delivery is known is enough.
+    """
+    named = not result.of_message or facts.still_open == 1
+    verified = result.filed.standing is late.Standing.VERIFIED
+    return verified and named and result.filed.kind is not Kind.NOTICE
 
 
 def _untied(result: results.Reported, sent: fact_values.Sent | None) -> str:
@@ -110,11 +124,13 @@ def _bounced(
     rule = terms.rules[verdict.category]
     record = remember.revoked(facts.address, sent)
     entry: suppressions.Suppression | None = None
+    streak: fact_values.Streak | None = None
+    revoked = msgspec.structs.replace(facts, address=record)
     dead = sure and _names_the_recipient(one, rule)
     if dead:
         attempt = results.Attempted(sent.delivery.id, _NO_CLAIM, _NO_ATTEMPT, one.reply, verdict)
-        revoked = msgspec.structs.replace(facts, address=record)
-        entry = suppress.of_hard(attempt, revoked, now_ms, rule, terms, None)
+        streak = _streak(verdict, revoked, now_ms, terms)
+        entry = suppress.of_hard(attempt, revoked, now_ms, rule, terms, streak)
         if rule.scope in {None, suppressions.Scope.INSTANCE}:
             record = remember.hard(record, now_ms)
     told = provenance.Told(
@@ -135,7 +151,7 @@ def _bounced(
         rule_version=verdict.rule_version,
         confidence=verdict.confidence,
     )
-    return settlements.Settlement(
+    settled = settlements.Settlement(
         ending=None,
         reschedule=None,
         events=(event,) if entry is None else (event, provenance.suppressed(event, entry)),
@@ -145,6 +161,37 @@ def _bounced(
         filed=result.filed,
         charged_at=sent.at,
     )
+    return settled if streak is None else _gone_on(settled, streak, revoked, now_ms, terms)
+
+
+def _streak(
+    verdict: verdicts.Verdict, revoked: fact_values.Facts, now_ms: int, terms: term_values.Terms
+) -> fact_values.Streak | None:
+    """The Provider's streak of such bounces with this one in it; None where most mail around it stands.
+
+    A delivery that bounced is no history of its address: what it took before counts.
+    """
+    if streaks.most_stand(revoked.neighbours):
+        return None
+    place = streaks.place_of_late(revoked.delivery.provider)
+    took = revoked.delivery.key if revoked.address.delivered_at else ""
+    return streaks.went_on(revoked, place, streaks.of_rule(verdict.rule), now_ms, terms, counted=took)
+
+
+def _gone_on(
+    settled: settlements.Settlement,
+    streak: fact_values.Streak,
+    facts: fact_values.Facts,
+    now_ms: int,
+    terms: term_values.Terms,
+) -> settlements.Settlement:
+    """With the streak, and with what follows where this very bounce made it an incident."""
+    told = settled.events
+    soften = None
+    if streaks.begins(facts, streak, now_ms, terms):
+        told = (*told, provenance.incident(told[0], streak))
+        soften = settlements.Softening(streak.incident, now_ms + terms.provisional)
+    return msgspec.structs.replace(settled, events=told, streaks=(streak,), soften=soften)
 
 
 def _complained(
@@ -212,7 +259,7 @@ def _wished(
         reschedule=None,
         events=(event,) if entry is None else (event, provenance.suppressed(event, entry)),
         suppress=() if entry is None else (entry,),
-        sent=sent,
+        sent=sent if sent.at else None,
         filed=result.filed,
     )
 

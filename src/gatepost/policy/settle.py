@@ -90,16 +90,9 @@ def _delivered(
         events=told,
         address=remember.delivered(facts.address, now_ms),
         release=lifted,
-        sent=_sent(result, facts, now_ms) if result.attempt.reports_until else None,
+        sent=remember.sent(result, facts, now_ms),
         notice=notices.of_relay(result, facts.delivery, terms) if facts.delivery.notify else None,
     )
-
-
-def _sent(result: results.Attempted, facts: fact_values.Facts, now_ms: int) -> fact_values.Sent:
-    """What is kept of it for reports that may come."""
-    record = facts.address
-    before = None if record == fact_values.AddressRecord(record.key) else record
-    return fact_values.Sent(facts.delivery, now_ms, result.attempt.reports_until, before=before)
 
 
 def _blocked(result: results.Blocked, facts: fact_values.Facts, now_ms: int) -> settlements.Settlement:

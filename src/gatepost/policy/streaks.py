@@ -4,6 +4,8 @@ Providers have told senders for hours that living users are unknown (Gmail, 14â€
 streak counts the addresses for which that would be odd; from the ``guard_recipients``-th on what its rule says is taken as
 provisional, and what it said before becomes so (taxonomy: Suppression, Guard). A domain that says one thing of all its
 addresses speaks of itself: its directory is down, or it is gone.
+What a Provider takes and bounces afterwards has streaks of its own: that it takes mail says nothing there, and only what bounced
+where most mail around it bounced is counted.
 Guarantees: pure; what is kept of a streak is bounded; one that nothing was added to for as long as a provisional entry
 lasts is over. Not here: that a mail taken ends it (the store does that with every delivery).
 """
@@ -35,6 +37,16 @@ def of_category(word: str) -> str:
 def place_of_domain(domain: str) -> str:
     """Where the streaks of a domain are kept; no Provider's name looks so."""
     return f"@{domain}"
+
+
+def place_of_late(provider: str) -> str:
+    """Where the streaks of a Provider's late bounces are kept; no Provider's name looks so."""
+    return f"late {provider}"
+
+
+def most_stand(neighbours: fact_values.Neighbours) -> bool:
+    """Whether a late bounce is one of few around it: then it says something about its address."""
+    return neighbours.bounced * 2 < neighbours.taken
 
 
 def provider_of(result: results.Attempted, delivery: fact_values.OpenDelivery) -> str:

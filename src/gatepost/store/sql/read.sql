@@ -74,6 +74,13 @@ SELECT json_group_array(json_array(
   campaign, tags, at, until, recipients, before, bounced_at, complained_at, unsubscribed_at))
 FROM sent WHERE delivery IN carray(?);
 
+-- neighbours: of what was taken around a delivery, how many to its Provider, and how many of those bounced afterwards.
+SELECT count(*), coalesce(sum(bounced_at > 0), 0) FROM (
+  SELECT * FROM (SELECT provider, bounced_at FROM sent WHERE delivery < ?1 ORDER BY delivery DESC LIMIT 100)
+  UNION ALL
+  SELECT * FROM (SELECT provider, bounced_at FROM sent WHERE delivery > ?1 ORDER BY delivery LIMIT 100)
+) WHERE provider = ?2;
+
 -- reports: the newest first, without their bytes.
 SELECT id, digest, at, kind, standing, sender, recipient, peer_ip, size, delivery, event, x''
 FROM report WHERE id < ? ORDER BY id DESC LIMIT ?;

@@ -180,9 +180,12 @@ WHERE delivery.id = j.value ->> 0;
 -- rows: put_sent
 INSERT INTO sent VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (delivery) DO UPDATE SET
-  bounced_at = excluded.bounced_at,
-  complained_at = excluded.complained_at,
-  unsubscribed_at = excluded.unsubscribed_at;
+  at = excluded.at,
+  until = excluded.until,
+  before = excluded.before,
+  bounced_at = max(bounced_at, excluded.bounced_at),
+  complained_at = max(complained_at, excluded.complained_at),
+  unsubscribed_at = max(unsubscribed_at, excluded.unsubscribed_at);
 
 -- old_sent: of those accepted before a time when nothing younger can be over; ids follow time.
 DELETE FROM sent WHERE delivery IN (SELECT delivery FROM sent WHERE delivery < ? AND until <= ? LIMIT 500);

@@ -10,7 +10,7 @@ import msgspec
 from gatepost.model import facts as fact_values
 from gatepost.model import late
 from gatepost.model import result as results
-from gatepost.store.sqlite import late_rows, names
+from gatepost.store.sqlite import late_rows, names, rows
 from gatepost.store.sqlite import transaction as transactions
 
 RAW_BYTES = 256 * 1024  # of a report that are kept
@@ -35,6 +35,13 @@ class Filing:
         """What the delivery left behind, as earlier reports of the batch have changed it."""
         return self._sent.get(delivery)
 
+    def neighbours(self, sent: fact_values.Sent) -> fact_values.Neighbours:
+        """Of the deliveries that were accepted just before and after it, those to the same Provider."""
+        tx, delivery = self._tx, sent.delivery
+        tx.flush()
+        [(taken, bounced)] = tx.execute("neighbours", delivery.id, tx.names.number(delivery.provider))
+        return fact_values.Neighbours(rows.integer(taken), rows.integer(bounced))
+
     def is_filed(self, report: late.Filed) -> bool:
         """Whether this very report came before."""
         if report.digest in self._filed:
@@ -54,8 +61,9 @@ class Filing:
             tx.add_row("insert_report", late_rows.report_row(kept))
 
     def leave(self, sent: fact_values.Sent, recipients: int) -> None:
-        """A delivery was taken with a token."""
+        """A delivery was taken with a token, or may have been."""
         whole = msgspec.structs.replace(sent, recipients=recipients)
+        self._sent[sent.delivery.id] = whole
         self._tx.add_row("put_sent", late_rows.sent_row(whole, self._tx.names.number))
 
     def _read(self, deliveries: list[int]) -> dict[int, fact_values.Sent]:

@@ -56,6 +56,10 @@ class History:
         of_domain = self._streaks.get(streaks.place_of_domain(domain), {})
         return (*self._streaks.get(provider, {}).values(), *of_domain.values())
 
+    def late_streaks(self, provider: str) -> tuple[fact_values.Streak, ...]:
+        """Those of a Provider's late bounces."""
+        return tuple(self._streaks.get(streaks.place_of_late(provider), {}).values())
+
     def taken_at(self, provider: str, bridge: int) -> int:
         """When a Provider last took a Bridge's mail (ms), or 0."""
         self._tx.flush()

@@ -11,6 +11,7 @@ import msgspec
 
 from gatepost.model import address as addresses
 from gatepost.model import facts as fact_values
+from gatepost.model import late
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
@@ -71,6 +72,9 @@ class _Batch:
         found: set[str] = set()
         for result in wanted:
             one = self.open.get(result.delivery)
+            sent = self.filing.sent(result.delivery) if isinstance(result, results.Reported) else None
+            if sent is not None:
+                found.add(streaks.place_of_late(sent.delivery.provider))
             if one is not None and isinstance(result, results.Attempted):
                 found.add(streaks.provider_of(result, one.delivery))
                 found.add(streaks.place_of_domain(one.delivery.domain))
@@ -106,7 +110,17 @@ class _Batch:
         delivery = sent.delivery if sent is not None else still_open.delivery  # type: ignore[union-attr]
         key = delivery.key
         record = self.records.get(key) or fact_values.AddressRecord(key)
-        return fact_values.Facts(delivery, record, self.floor.of_address(key), sent=sent)
+        recipients = still_open.recipients if still_open is not None else 0
+        facts = fact_values.Facts(
+            delivery, record, self.floor.of_address(key), sent=sent, still_open=recipients
+        )
+        if sent is None or sent.bounced_at or not any(map(_dead, result.told)):
+            return facts
+        return msgspec.structs.replace(
+            facts,
+            streaks=self.history.late_streaks(delivery.provider),
+            neighbours=self.filing.neighbours(sent),
+        )
 
     def _with_history(self, facts: fact_values.Facts, result: results.Attempted) -> fact_values.Facts:
         """What else the gateway knows of who answered: a mail that is taken never gets here."""
@@ -135,6 +149,10 @@ def _delivered(result: results.Attempted) -> bool:
     return result.verdict.outcome is verdicts.Outcome.DELIVERED
 
 
+def _dead(told: late.Told) -> bool:
+    return told.verdict.outcome is verdicts.Outcome.HARD
+
+
 def settle(
     tx: transactions.Transaction, wanted: Sequence[results.Result], decide: port.Decide
 ) -> list[settlements.Settlement | None]:
@@ -158,11 +176,12 @@ def settle(
 
 
 def _report(batch: _Batch, result: results.Reported, decide: port.Decide) -> settlements.Settlement | None:
-    """One that came before writes nothing."""
+    """One that came before writes nothing, nor does one that comes too early."""
     if batch.filing.is_filed(result.filed):
         return None
     settlement = decide(result, batch.facts_of_report(result), batch.tx.now_ms)
     seqs = _change(batch, settlement)
+    _learn(batch, settlement)
     batch.filing.write(settlement.sent, settlement.filed, seqs[0] if seqs else 0)
     return settlement
 
@@ -174,9 +193,9 @@ def _take(batch: _Batch, one: _Open, result: results.Result, settlement: settlem
     _remember(batch, one, result, settlement)
     if settlement.notice is not None:
         one.delivery = batch.noticing.add(delivery, settlement.notice, seqs[0])
+    if settlement.sent is not None:
+        batch.filing.leave(settlement.sent, one.recipients)
     if settlement.ending is not None:
-        if settlement.sent is not None:
-            batch.filing.leave(settlement.sent, one.recipients)
         tx.add_ledger(delivery.bridge, _COLUMN[settlement.ending])
         batch.ended.append(one)
         batch.moved.pop(delivery.id, None)
@@ -221,6 +240,10 @@ def _remember(batch: _Batch, one: _Open, result: results.Result, settlement: set
             (provider, delivery.source, delivery.sender_domain, host, delivery.bridge), delivery.domain
         )
         return
+    _learn(batch, settlement)
+
+
+def _learn(batch: _Batch, settlement: settlements.Settlement) -> None:
     for streak in settlement.streaks:
         batch.history.went_on(streak)
     if settlement.soften is not None:

@@ -571,6 +571,8 @@ async def test_a_queue_tells_the_pace_of_its_lane(store: port.Store) -> None:
     await store.keep_pace(lane, PACE, events.Event(values.NOW, State.PACED))
     [queue] = await store.queues((), 10)
     assert queue.pace == PACE
+
+
 async def test_an_import_leaves_what_came_between_the_look_and_the_write(store: port.Store) -> None:
     told = suppressions.Suppression(suppressions.Kind.ADDRESS, "a@rcpt.test", reason="complaint")
     await store.suppress([told], "me")

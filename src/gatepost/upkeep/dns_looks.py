@@ -4,6 +4,7 @@ Guarantees: nothing raises for what DNS or a policy's host answer; NXDOMAIN, no 
 ``detail``. Not here: judging.
 """
 
+import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -62,24 +63,33 @@ class Looks:
         bounce = None
         if verp and of.our_hosts:
             bounce = (await bounce_domain.check(self._resolver, path, of.our_hosts, ())).problem
-        dmarc_name, dmarc = await self._dmarc(domain)
-        exits, unknown = await self._exits(of.exits, path)
-        sts = await self._texts(mta_sts.record_name(domain))
-        policy, policy_problem = await self._policy(domain, sts)
+        async with (
+            asyncio.TaskGroup() as asking
+        ):  # all at once: where DNS is silent each takes its whole time
+            ways = asking.create_task(self._exits(of.exits, path))
+            keys = [asking.create_task(self._key(key, domain)) for key in of.keys]
+            dmarc = asking.create_task(self._dmarc(domain))
+            spf_texts = asking.create_task(self._texts(path))
+            mx = asking.create_task(self._mx(domain))
+            tls_rpt = asking.create_task(self._texts(f"_smtp._tls.{domain}"))
+            sts = asking.create_task(self._texts(mta_sts.record_name(domain)))
+        policy, policy_problem = await self._policy(domain, sts.result())
+        exits, unknown = ways.result()
+        dmarc_name, dmarc_answer = dmarc.result()
         return dns_findings.Seen(
             domain=domain,
             path_domain=path,
             same_organisation=bounce_domain.organisational(path) == bounce_domain.organisational(domain),
-            spf_texts=await self._texts(path),
+            spf_texts=spf_texts.result(),
             exits=exits,
             unknown_exits=unknown,
-            keys=tuple([await self._key(key, domain) for key in of.keys]),
+            keys=tuple([one.result() for one in keys]),
             dmarc_name=dmarc_name,
-            dmarc=dmarc,
-            mx=await self._mx(domain),
+            dmarc=dmarc_answer,
+            mx=mx.result(),
             bounce_problem=bounce,
-            tls_rpt=await self._texts(f"_smtp._tls.{domain}"),
-            sts=sts,
+            tls_rpt=tls_rpt.result(),
+            sts=sts.result(),
             policy=policy,
             policy_problem=policy_problem,
         )

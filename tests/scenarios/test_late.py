@@ -45,7 +45,12 @@ _MARK = re.compile(rb"^X-Gatepost-Token: (\S+)\r$", re.MULTILINE)
 
 @contextlib.asynccontextmanager
 async def running(
-    path: Path, sink: receivers.Receiver, *, verp: bool = True, workers: int = 1
+    path: Path,
+    sink: receivers.Receiver,
+    *,
+    verp: bool = True,
+    workers: int = 1,
+    notify_sender: directories.NotifySender = directories.NotifySender.OFF,
 ) -> AsyncIterator[tuple[gateways.Gateway, int]]:
     """A started gateway with an inbound listener, and its port; under verp it is proved."""
     async with dns_server.serving(ZONE) as dns:
@@ -54,7 +59,7 @@ async def running(
         with gateway.toml.open("a") as file:
             file.write(INBOUND.format(inbound=inbound, dns=dns.port))
         gateway.settings = config.load(gateway.toml, {})
-        await gateway.init()
+        await gateway.init(notify_sender=notify_sender)
         if verp:
             await set_verp(gateway)
         await gateway.start()
@@ -343,3 +348,21 @@ async def test_a_recipient_leaves_a_list_and_gets_other_mail_on(tmp_path: Path, 
             in (await gateways.submit(gateway.open, listed, ["ann@rcpt.test"]))[-1]
         )
         assert b"suppressed" not in (await gateways.submit(gateway.open, MESSAGE, ["ann@rcpt.test"]))[-1]
+
+
+async def test_the_sender_is_told_of_a_bounce_that_came_to_our_return_path(tmp_path: Path) -> None:
+    on = directories.NotifySender.ON
+    async with receivers.Receiver() as sink, running(tmp_path, sink, notify_sender=on) as (gateway, inbound):
+        await gateways.submit(gateway.open, MESSAGE, ["ann@rcpt.test"])
+        await gateway.wait_open()
+        for _ in range(2):
+            assert (await bring(inbound, sink.senders[0], dsn("ann@rcpt.test"))).startswith(b"250")
+        while len(sink.taken) < 2:  # noqa: ASYNC110 - the receiver has no bell; the test has its time-out
+            await asyncio.sleep(0.05)
+        to, _, body = sink.taken[1]
+        assert (to, sink.senders[1]) == ("news@shop.test", "")
+        assert b"\r\nDiagnostic-Code: smtp; 550 5.1.1 <x>: no such user\r\n" in body
+        assert b"\r\nSubject: hello\r\nMessage-ID: <" in body
+        await gateway.wait_open()
+        noted = [e for e in await gateway.events() if e.state is State.NOTIFIED]
+        assert len(noted) == 1

@@ -125,7 +125,8 @@ def _wanted(jobs: Sequence[messages.Due]) -> smtp_client.Wanted:
 def _rcpt_words(asked: notify.Asked) -> bytes:
     words = b""
     if asked.notify:
-        words += b" NOTIFY=%s" % ",".join(str(one.name) for one in asked.notify).encode()
+        given = asked.notify & ~notify.Notify.DELAY_TOLD
+        words += b" NOTIFY=%s" % ",".join(str(one.name) for one in given).encode()
     if asked.orcpt:
         words += b" ORCPT=%s" % asked.orcpt.encode()
     return words

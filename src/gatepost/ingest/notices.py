@@ -14,7 +14,7 @@ import msgspec
 
 from gatepost import clock as clocks
 from gatepost import log as logs
-from gatepost.ingest import accept, refusal
+from gatepost.ingest import accept, refusal, words
 from gatepost.ingest import book as books
 from gatepost.ingest import labels as label_values
 from gatepost.model import address as addresses
@@ -58,6 +58,7 @@ class Notifier:
 
     def __init__(self, parts: Parts) -> None:
         self._p = parts
+        self._log = logs.get("notices")
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -68,40 +69,44 @@ class Notifier:
     async def look(self) -> bool:
         """Submit what is due. Whether there may be more."""
         pending = await self._p.store.notices(self._p.clock.now_ms(), _AT_ONCE, notices.RECIPIENTS)
-        if not pending:
-            return False
-        unwanted: list[int] = []
-        waiting: list[int] = []
-        drafts: list[accept.Draft] = []
-        for one in pending:
-            identity = one.message.id
-            envelope = self._envelope(one)
-            if envelope is None or not one.told:
-                unwanted.append(identity)
-                continue
-            try:
-                drafts.append(self._p.acceptor.begin(envelope, self._written(one, envelope)))
-            except refusal.Refusal as problem:
-                logs.get("notices").warning(
-                    "a notice has to wait", message=ids.to_text(identity), problem=problem.problem
-                )
-                waiting.append(identity)
+        made = [(one.message.id, self._made(one)) for one in pending]
+        drafts = [draft for _, draft in made if isinstance(draft, accept.Draft)]
         try:
             if drafts:
                 await self._p.acceptor.accept_all(drafts, None)
         except refusal.Refusal:
             return False  # the store is busy: all of it is still there
-        if unwanted:
+        if unwanted := [message for message, draft in made if draft is None]:
             await self._p.store.drop_notices(unwanted)
-        if waiting:
+        if waiting := [message for message, draft in made if isinstance(draft, str)]:
             await self._p.store.put_off_notices(waiting, self._p.clock.now_ms() + _AGAIN_MS)
         return len(pending) == _AT_ONCE
 
+    def _made(self, pending: port.Pending) -> accept.Draft | str | None:
+        """The mail, or why it has to wait; None where nobody is to be told."""
+        try:
+            return self._draft(pending)
+        except refusal.Refusal as error:
+            problem = error.problem
+        except Exception as error:  # noqa: BLE001 - the top of one notice's making: a bug in it stops no other
+            problem = repr(error)
+        self._log.warning("a notice has to wait", message=ids.to_text(pending.message.id), problem=problem)
+        return problem
+
+    def _draft(self, pending: port.Pending) -> accept.Draft | None:
+        """The mail; None where nobody is to be told. Raises Refusal where it cannot be submitted now."""
+        envelope = self._envelope(pending)
+        if envelope is None or not pending.told:
+            return None
+        return self._p.acceptor.begin(envelope, self._written(pending, envelope))
+
     def _envelope(self, pending: port.Pending) -> accept.Envelope | None:
-        """Where the notice goes, and by what way; None where nobody is to be told (any more)."""
+        """Where the notice goes, and by what way; None where nobody is to be told (any more). Raises Refusal."""
         message, known = pending.message, self._p.directory()
         bridge = next((one for one in known.bridges if one.id == message.bridge), None)
-        if bridge is None or not bridge.notifies(webhook=False):
+        if bridge is None:  # just made: another worker knows it already
+            raise refusal.Refusal(451, "4.3.5", "bridge", "is not known here yet")
+        if not bridge.notifies(webhook=False):
             return None
         try:
             to = addresses.parse(message.sender, utf8=True)
@@ -148,7 +153,7 @@ class Notifier:
                 message=ids.to_text(message.id),
                 arrived=message.received_at,
                 recipients=[_recipient(one, message) for one in pending.told],
-                original=pending.original,
+                original=pending.original or _remembered(message),
                 boundary=self._p.boundary(),
                 envid=message.envid,
             )
@@ -167,6 +172,14 @@ def _sending(message: messages.Message, known: directories.Directory, domain: st
         sources=tuple(own),
         weights=tuple([one.weight for one in own]),
     )
+
+
+def _remembered(message: messages.Message) -> bytes:
+    """What is known of a message's header once the message is gone: a late bounce is told of."""
+    fields = words.text_field("Subject", message.subject, "Subject") if message.subject else b""
+    if message.message_id.isascii() and message.message_id.isprintable():
+        fields += b"Message-ID: %s\r\n" % message.message_id.encode()
+    return fields
 
 
 def _noted(message: messages.Message, count: int, now_ms: int) -> events.Event:

@@ -11,13 +11,14 @@ import msgspec
 
 
 class Notify(enum.IntFlag):
-    """NOTIFY of RCPT. NOTHING: not given, which means FAILURE (RFC 3461 §4.1)."""
+    """NOTIFY of RCPT. NOTHING: not given, which means FAILURE (RFC 3461 §4.1). DELAY_TOLD: ours, that a delay was."""
 
     NOTHING = 0
     FAILURE = 1
     DELAY = 2
     SUCCESS = 4
     NEVER = 8
+    DELAY_TOLD = 16
 
     @property
     def of_failure(self) -> bool:

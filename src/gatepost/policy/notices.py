@@ -43,6 +43,15 @@ def added(
     return msgspec.structs.replace(settled, notice=notify.Notice(action, within(terms), detail))
 
 
+def of_late_bounce(
+    result: results.Reported, delivery: fact_values.OpenDelivery, terms: term_values.Terms
+) -> notify.Notice | None:
+    """It came back to a return path of ours; one that bears the token of its message went to the sender himself."""
+    if not delivery.tell or result.of_message or not delivery.notify.of_failure:
+        return None
+    return notify.Notice(notify.Action.FAILED, within(terms))
+
+
 def of_relay(
     result: results.Attempted, delivery: fact_values.OpenDelivery, terms: term_values.Terms
 ) -> notify.Notice | None:
@@ -76,4 +85,8 @@ def _delayed(
     if notify.Notify.DELAY not in delivery.notify or not settled.events:
         return False
     late = now_ms - delivery.received_at >= DELAYED_MS * terms.scale
-    return late and settled.events[0].state is events.State.DEFERRED
+    return (
+        late
+        and notify.Notify.DELAY_TOLD not in delivery.notify
+        and settled.events[0].state is events.State.DEFERRED
+    )

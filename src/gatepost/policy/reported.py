@@ -18,7 +18,7 @@ from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
 from gatepost.policy import late as late_bounces
-from gatepost.policy import provenance, remember, streaks, suppress
+from gatepost.policy import notices, provenance, remember, streaks, suppress
 from gatepost.policy import terms as term_values
 
 Action = events.Action
@@ -160,6 +160,7 @@ def _bounced(
         sent=msgspec.structs.replace(sent, bounced_at=now_ms),
         filed=result.filed,
         charged_at=sent.at,
+        notice=notices.of_late_bounce(result, sent.delivery, terms),
     )
     return settled if streak is None else _gone_on(settled, streak, revoked, now_ms, terms)
 

@@ -71,7 +71,7 @@ FROM suppression WHERE id > ? AND {where} ORDER BY id LIMIT ?;
 -- sent_of: what these deliveries left behind, as one JSON text.
 SELECT json_group_array(json_array(
   delivery, message, account, bridge, pool, source, priority, provider, recipient, key, domain, sender_domain, list,
-  campaign, tags, at, until, recipients, before, bounced_at, complained_at, unsubscribed_at))
+  campaign, tags, at, until, recipients, before, bounced_at, complained_at, unsubscribed_at, tell))
 FROM sent WHERE delivery IN carray(?);
 
 -- neighbours: of what was taken around a delivery, how many to its Provider, and how many of those bounced afterwards.

@@ -213,7 +213,8 @@ CREATE TABLE sent (
   before TEXT,               -- JSON: the address's record that it reset, without its key
   bounced_at INTEGER NOT NULL,
   complained_at INTEGER NOT NULL,
-  unsubscribed_at INTEGER NOT NULL
+  unsubscribed_at INTEGER NOT NULL,
+  tell INTEGER NOT NULL      -- whether the sender is told where it bounces after all
 );
 
 -- Reports as they came in: each once, by the digest of its bytes and its recipient.

@@ -130,7 +130,7 @@ SELECT m.id, m.ret, m.size, b.data FROM message m LEFT JOIN body b ON b.id = m.i
 SELECT id, orcpt FROM delivery WHERE id IN carray(?) AND orcpt IS NOT NULL;
 
 -- delay_told
-UPDATE delivery SET notify = notify & ~2 WHERE id IN carray(?);
+UPDATE delivery SET notify = notify | 16 WHERE id IN carray(?);
 
 -- rows: put_notice
 INSERT INTO notice VALUES (?, ?, ?, ?) ON CONFLICT (message) DO UPDATE SET due_at = excluded.due_at;
@@ -178,7 +178,7 @@ FROM json_each(?) j
 WHERE delivery.id = j.value ->> 0;
 
 -- rows: put_sent
-INSERT INTO sent VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO sent VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (delivery) DO UPDATE SET
   at = excluded.at,
   until = excluded.until,

@@ -37,6 +37,7 @@ class SentRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
     bounced_at: int
     complained_at: int
     unsubscribed_at: int
+    tell: int
 
 
 SENT_ROWS = msgspec.json.Decoder(list[SentRow])
@@ -68,6 +69,7 @@ def sent_row(sent: fact_values.Sent, number: rows.Number) -> rows.Row:
         sent.bounced_at,
         sent.complained_at,
         sent.unsubscribed_at,
+        int(delivery.tell and delivery.notify.of_failure),
     )
 
 
@@ -95,6 +97,7 @@ def sent_of(row: SentRow, text: Callable[[int | None], str]) -> fact_values.Sent
         received_at=0,
         expires_at=0,
         next_at=0,
+        tell=bool(row.tell),
     )
     return fact_values.Sent(
         delivery,

@@ -53,7 +53,7 @@ class Noticing:
         self._wanted.setdefault(delivery.message, []).append(_Wanted(delivery, notice, seq))
         if notice.action is not notify.Action.DELAYED:
             return delivery
-        return msgspec.structs.replace(delivery, notify=delivery.notify & ~notify.Notify.DELAY)
+        return msgspec.structs.replace(delivery, notify=delivery.notify | notify.Notify.DELAY_TOLD)
 
     def read(self) -> None:
         """What the rows know, before the batch deletes them."""

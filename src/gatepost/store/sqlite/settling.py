@@ -179,9 +179,12 @@ def _report(batch: _Batch, result: results.Reported, decide: port.Decide) -> set
     """One that came before writes nothing, nor does one that comes too early."""
     if batch.filing.is_filed(result.filed):
         return None
-    settlement = decide(result, batch.facts_of_report(result), batch.tx.now_ms)
+    facts = batch.facts_of_report(result)
+    settlement = decide(result, facts, batch.tx.now_ms)
     seqs = _change(batch, settlement)
     _learn(batch, settlement)
+    if settlement.notice is not None:
+        batch.noticing.add(facts.delivery, settlement.notice, seqs[0])
     batch.filing.write(settlement.sent, settlement.filed, seqs[0] if seqs else 0)
     return settlement
 

@@ -1,6 +1,7 @@
 """The console of a running gateway: its own process, beside workers that deliver."""
 
 import asyncio
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -27,12 +28,16 @@ async def add_key(gateway: gateways.Gateway, name: str) -> dict[str, str]:
 
 
 async def answered(session: aiohttp.ClientSession, url: str, headers: dict[str, str], status: int) -> Any:
-    """The answer, once it has this status: a new key is known, and a revoked one ends, within a second."""
-    async with asyncio.timeout(10):
+    """The answer, once it has this status: a new key is known, and a revoked one ends, within a second.
+
+    The console is a process of its own, which may listen a little later than the workers.
+    """
+    async with asyncio.timeout(20):
         while True:
-            async with session.get(url, headers=headers) as answer:
-                if answer.status == status:
-                    return await answer.read()
+            with contextlib.suppress(aiohttp.ClientConnectorError):
+                async with session.get(url, headers=headers) as answer:
+                    if answer.status == status:
+                        return await answer.read()
             await asyncio.sleep(0.05)
 
 

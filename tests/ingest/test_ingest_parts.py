@@ -102,6 +102,12 @@ def test_a_shelf_never_goes_back() -> None:
 def test_secrets_are_long_and_different() -> None:
     assert len({credentials.new_secret() for _ in range(50)}) == 50
     assert len(credentials.new_secret()) == 32
+
+
+def test_no_secret_is_taken_for_an_option_on_a_command_line() -> None:
+    made = [credentials.new_secret() for _ in range(1000)]
+    made += [credentials.derived_secret(b"pepper", b"%d" % number) for number in range(1000)]
+    assert not [one for one in made if one.startswith("-")]
     assert credentials.new_key().startswith("gp_")
 
 

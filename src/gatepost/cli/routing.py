@@ -97,7 +97,7 @@ def _sources(known: "directories.Directory", bridge: str) -> list["directories.S
         pools = {one.pool for one in known.bridges if one.name == bridge}
         if not pools:
             raise errors.BadInput("bridge", f"there is no Bridge {bridge!r}")
-    found = [one for one in known.sources if one.pool in pools and not one.disabled and one.weight > 0]
+    found = [one for one in known.sources if one.pool in pools and one.usable]
     if not found:
         raise errors.BadInput("source", "no Source is in use here; `gatepost source add` makes one")
     return found

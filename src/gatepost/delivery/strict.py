@@ -15,7 +15,6 @@ import msgspec
 from gatepost import clock as clocks
 from gatepost.net import https, mta_sts, resolver
 
-WITHIN_S = 60.0  # RFC 8461 §3.3
 AGAIN_S = 300.0  # after a failure (RFC 8461 §3.3)
 MOST_FRESH_S = 86_400.0  # then the policy is fetched anew although its id is the same (RFC 8461 §10.2)
 _KEPT = 20_000
@@ -94,7 +93,7 @@ class Policies:
         try:
             async with self._room:
                 document = await self._fetcher.fetch(
-                    host, mta_sts.PATH, most=mta_sts.MAX_BYTES, within_s=WITHIN_S
+                    host, mta_sts.PATH, most=mta_sts.MAX_BYTES, within_s=mta_sts.WITHIN_S
                 )
             policy = mta_sts.read(document.kind, document.body)
         except (https.FetchFailed, mta_sts.BadPolicy) as error:

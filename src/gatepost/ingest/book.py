@@ -49,7 +49,7 @@ class Book:
         self.version = directory.version
         accounts = {account.id: account.name for account in directory.accounts}
         domains = _grouped((entry.account, entry.domain) for entry in directory.sender_domains)
-        sources = _grouped((s.pool, s) for s in directory.sources if s.weight > 0 and not s.disabled)
+        sources = _grouped((s.pool, s) for s in directory.sources if s.usable)
         self._by_id: dict[int, Sending] = {}
         self._by_key: dict[bytes, Sending] = {}
         self._by_name: dict[str, Sending | None] = {}

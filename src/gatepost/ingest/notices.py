@@ -162,7 +162,7 @@ class Notifier:
 
 def _sending(message: messages.Message, known: directories.Directory, domain: str) -> books.Sending:
     """The gateway's own, by the Pool of the mail that it tells of; where that has no way out any more, by any of the account's."""
-    usable = [one for one in known.sources if one.weight > 0 and not one.disabled]
+    usable = [one for one in known.sources if one.usable]
     pools = {one.id for one in known.pools if one.account == message.account}
     own = [one for one in usable if one.pool == message.pool] or [one for one in usable if one.pool in pools]
     return books.Sending(

@@ -119,6 +119,11 @@ class Source(msgspec.Struct, frozen=True, gc=False, tag="source"):
         """Whether it relays through another server instead of going to the MX."""
         return bool(self.host)
 
+    @property
+    def usable(self) -> bool:
+        """Whether new mail is given to it."""
+        return self.weight > 0 and not self.disabled
+
     def local(self, *, v6: bool) -> str | None:
         """The local address for a family: empty for the system's choice, None where this Source does not use it."""
         if v6 and self.ip6:
@@ -247,6 +252,11 @@ class Directory(msgspec.Struct, frozen=True, gc=False):
     dkim_keys: tuple[DkimKey, ...] = ()
     token_keys: tuple[TokenKey, ...] = ()
     api_keys: tuple[ApiKey, ...] = ()
+
+    def direct(self, account: int) -> list[Source]:
+        """The Sources by which an account's mail goes to the MX itself, from addresses of ours."""
+        pools = {pool.id for pool in self.pools if pool.account == account}
+        return [one for one in self.sources if one.pool in pools and not one.smarthost and not one.disabled]
 
 
 Change = Account | Bridge | Pool | Source | SenderDomain | Node | DkimKey | TokenKey | ApiKey

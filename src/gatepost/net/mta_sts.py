@@ -13,6 +13,7 @@ from gatepost import errors
 
 PATH = "/.well-known/mta-sts.txt"
 MAX_BYTES = 64 * 1024  # RFC 8461 §3.3 suggests it
+WITHIN_S = 60.0  # RFC 8461 §3.3
 MAX_AGE_S = 31_557_600  # a year (RFC 8461 §3.2)
 _MAX_MX = 100
 _RECORD = re.compile(r"v=STSv1[ \t]*;[ \t]*id=([A-Za-z0-9]{1,32})[ \t]*(?:;.*)?", re.DOTALL)

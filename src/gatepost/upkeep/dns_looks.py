@@ -18,8 +18,6 @@ from gatepost.net import bounce_domain, https, mta_sts, questions, spf
 from gatepost.net import resolver as resolvers
 from gatepost.upkeep import dns_findings
 
-POLICY_BYTES, POLICY_S = 64 * 1024, 60.0  # RFC 8461 §3.3
-_POLICY_PATH = "/.well-known/mta-sts.txt"
 Fetch = Callable[[str], Awaitable[https.Document]]
 
 
@@ -36,11 +34,9 @@ def of_directory(
     known: directories.Directory, domain: directories.SenderDomain, hostname: str, our_hosts: frozenset[str]
 ) -> Of:
     """What the Directory says about one; a smarthost's address is not ours to know, so it is left out."""
-    pools = {pool.id for pool in known.pools if pool.account == domain.account}
     exits = [
         bounce_domain.Exit(one.name, ip, one.ehlo or hostname)
-        for one in known.sources
-        if one.pool in pools and not one.smarthost and not one.disabled
+        for one in known.direct(domain.account)
         for ip in ((one.ip, one.ip6) if one.ip6 else (one.ip,))
     ]
     retired = directories.KeyState.RETIRED
@@ -186,6 +182,6 @@ def fetching(fetcher: https.Fetcher) -> Fetch:
     """How a policy document is fetched (RFC 8461 §3.3)."""
 
     async def fetch(host: str) -> https.Document:
-        return await fetcher.fetch(host, _POLICY_PATH, most=POLICY_BYTES, within_s=POLICY_S)
+        return await fetcher.fetch(host, mta_sts.PATH, most=mta_sts.MAX_BYTES, within_s=mta_sts.WITHIN_S)
 
     return fetch

@@ -96,9 +96,7 @@ class Prover:
 
     def _exits(self, account: int) -> tuple[bounce_domain.Exit, ...]:
         """The ways out of an account's mail that end at the MX: a smarthost's own address is not ours to know."""
-        pools = {pool.id for pool in self._directory.pools if pool.account == account}
         return tuple(
             bounce_domain.Exit(one.name, one.ip, one.ehlo or self._hostname)
-            for one in self._directory.sources
-            if one.pool in pools and not one.smarthost and not one.disabled
+            for one in self._directory.direct(account)
         )

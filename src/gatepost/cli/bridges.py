@@ -8,7 +8,7 @@ import msgspec
 
 from gatepost.cli import applying, context, show
 from gatepost.model import directory as directories
-from gatepost.store import directory_shapes
+from gatepost.store import directory_shapes, shapes
 
 Names = Annotated[tuple[str, ...], cyclopts.Parameter(consume_multiple=True, negative="")]
 
@@ -83,7 +83,9 @@ def add_(  # noqa: PLR0913 - one parameter per option of the command
 
 def list_(*, json: context.Json = False, config: context.Config = context.DEFAULT) -> int:
     """List the Bridges, also revoked ones."""
-    found = [directory_shapes.bridge(one, known) for known in [_directory(config)] for one in known.bridges]
+    known = _directory(config)
+    names = shapes.Names(known)
+    found = [directory_shapes.bridge(one, names) for one in known.bridges]
     if json:
         for one in found:
             show.json_line(one)
@@ -106,7 +108,7 @@ def show_(name: str, /, *, json: context.Json = False, config: context.Config = 
     from gatepost.console import planning
 
     known = _directory(config)
-    show.record(directory_shapes.bridge(planning.bridge_of(name, known), known), json=json)
+    show.record(directory_shapes.bridge(planning.bridge_of(name, known), shapes.Names(known)), json=json)
     return 0
 
 

@@ -7,7 +7,7 @@ import msgspec
 from gatepost.console import changing, operation, planning
 from gatepost.model import directory as directories
 from gatepost.net import problem
-from gatepost.store import credentials, directory_shapes
+from gatepost.store import credentials, directory_shapes, shapes
 
 
 class NewBridge(msgspec.Struct, frozen=True):
@@ -89,10 +89,9 @@ async def _list(
     call: operation.Call, _: operation.Nothing
 ) -> operation.Answer[operation.Page[directory_shapes.BridgeShape]]:
     own = call.caller.bridge
+    names = shapes.Names(call.known)
     found = [
-        directory_shapes.bridge(one, call.known)
-        for one in call.known.bridges
-        if own is None or one.id == own.id
+        directory_shapes.bridge(one, names) for one in call.known.bridges if own is None or one.id == own.id
     ]
     return operation.Answer(operation.Page(found, None))
 
@@ -113,7 +112,7 @@ def _named(call: operation.Call, known: directories.Directory) -> directories.Br
 def _answer(
     one: directories.Bridge, known: directories.Directory
 ) -> operation.Answer[directory_shapes.BridgeShape]:
-    shape = directory_shapes.bridge(one, known)
+    shape = directory_shapes.bridge(one, shapes.Names(known))
     return operation.Answer(shape, etag=operation.etag_of(shape))
 
 
@@ -134,7 +133,7 @@ class _Bridges:
             return [planning.Maker(self._p.pepper, self._p.clock.now_ms(), draw).bridge(wanted, known)]
 
         known = (await changing.change(self._p, call, decide)).known
-        shape = directory_shapes.bridge(_named(there, known), known)
+        shape = directory_shapes.bridge(_named(there, known), shapes.Names(known))
         secrets = NewBridge(draw("password"), credentials.KEY_PREFIX + draw("key"), shape)
         location = f"/v1/bridges/{wanted.account}/{wanted.name}"
         return operation.Answer(secrets, 201, operation.etag_of(shape), location)
@@ -147,7 +146,7 @@ class _Bridges:
 
         def decide(known: directories.Directory) -> list[directories.Change]:
             old = _named(call, known)
-            call.match(operation.etag_of(directory_shapes.bridge(old, known)))
+            call.match(operation.etag_of(directory_shapes.bridge(old, shapes.Names(known))))
             new = planning.Maker(self._p.pepper, self._p.clock.now_ms()).bridge(wanted, known)
             return [] if new == old else [new]
 
@@ -159,7 +158,7 @@ class _Bridges:
     ) -> operation.Answer[directory_shapes.BridgeShape]:
         def decide(known: directories.Directory) -> list[directories.Change]:
             old = _named(call, known)
-            call.match(operation.etag_of(directory_shapes.bridge(old, known)))
+            call.match(operation.etag_of(directory_shapes.bridge(old, shapes.Names(known))))
             if old.revoked_at:
                 return []
             return [msgspec.structs.replace(old, revoked_at=self._p.clock.now_ms())]

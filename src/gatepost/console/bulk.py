@@ -83,7 +83,7 @@ class _Bulk:
         return operation.Answer(Imported(**counts, rows=done))
 
     async def give(self, call: operation.Call, _: operation.Nothing) -> responses.Response:
-        where = (*call.where, *operation.own(call))
+        where = operation.where_of(call)
         names = shapes.Names(call.known)
         encode = msgspec.json.Encoder().encode
 

@@ -128,7 +128,7 @@ class _Events:
         self._store: port.Store = parts.common.store
 
     async def page(self, call: operation.Call, asked: EventQuery) -> responses.Response:
-        where = (*call.where, *operation.own(call))
+        where = operation.where_of(call)
         after = await self._start(asked.after)
         start = 0
         if asked.since:
@@ -194,7 +194,7 @@ class _Events:
         self, call: operation.Call, asked: EventQuery, after: int, start: int
     ) -> responses.Response:
         """One event a line: all there are, and with ``follow`` those to come."""
-        where = (*call.where, *operation.own(call))
+        where = operation.where_of(call)
         newest = await self._store.last_seq()
         names = shapes.Names(call.known)
         encode = msgspec.json.Encoder().encode
@@ -217,7 +217,7 @@ class _Events:
         return pieces.Stream(told(), self._p.places, _NDJSON)
 
     async def stream(self, call: operation.Call, asked: StreamQuery) -> responses.Response:
-        where = (*call.where, *operation.own(call))
+        where = operation.where_of(call)
         after = asked.after
         if (given := call.headers.get("last-event-id", "").strip()) != "":
             if not (given.isascii() and given.isdigit() and len(given) <= 18):

@@ -119,7 +119,7 @@ class _Floor:
     async def listed(
         self, call: operation.Call, query: operation.Paging
     ) -> operation.Answer[operation.Page[shapes.SuppressionShape]]:
-        where = (*call.where, *operation.own(call))
+        where = operation.where_of(call)
         found = await self._p.store.suppressions(where, query.cursor, query.limit)
         names = shapes.Names(call.known)
         items = [shapes.suppression(one, names) for _, one in found]

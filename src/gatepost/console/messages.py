@@ -141,7 +141,7 @@ class _Messages:
             items = [shapes.message(one, names) for one in fitting[: query.limit]]
             return operation.Answer(operation.Page(items, None))
         before = operation.id_of(query.after, "after") if query.after else until
-        where = (*call.where, *operation.own(call))
+        where = operation.where_of(call)
         page = await self._store.find_messages(where, before, query.limit)
         items = [shapes.message(one, names) for one in page.found if one.id >= since]
         following = ids.to_text(page.before) if page.before > max(since, 1) else None
@@ -187,7 +187,7 @@ class _Messages:
     async def waiting(
         self, call: operation.Call, query: operation.Paging
     ) -> operation.Answer[operation.Page[shapes.WaitingShape]]:
-        where = (*call.where, *operation.own(call))
+        where = operation.where_of(call)
         names = shapes.Names(call.known)
         page = await self._store.open_ids(where, operation.cursor_of(query.after), query.limit)
         items = [shape for one in page if (shape := await self._waits(one, names)) is not None]

@@ -259,11 +259,11 @@ def checked_name(name: str) -> str:
         raise problem.bad_input([problem.Place("name", text)]) from None
 
 
-def own(call: Call) -> filters.Where:
-    """The condition that a Bridge's own key is under; none for others."""
+def where_of(call: Call) -> filters.Where:
+    """The conditions of the request, and that which a Bridge's own key is under."""
     if call.caller.bridge is None:
-        return ()
-    return (filters.Condition(filters.BRIDGE, str(call.caller.bridge.id)),)
+        return call.where
+    return (*call.where, filters.Condition(filters.BRIDGE, str(call.caller.bridge.id)))
 
 
 def cursor_of(text: str) -> int:

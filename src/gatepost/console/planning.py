@@ -135,7 +135,10 @@ async def follow(plan: Plan, known: directories.Directory, means: Means) -> Done
     for kind, wanted in stages:
         changes = [entry for entry in wanted(known) if entry not in entries(known, kind)]
         if changes:
-            lines += [f"{kind} {name_of(entry)} {'changed' if entry.id else 'added'}" for entry in changes]
+            lines += [
+                f"{kind} {directories.name_of(entry)} {'changed' if entry.id else 'added'}"
+                for entry in changes
+            ]
             known = await means.change(changes, means.actor)
     return Done(tuple(lines), tuple(maker.secrets))
 
@@ -155,17 +158,6 @@ def entries(known: directories.Directory, kind: str) -> Sequence[directories.Cha
 def all_entries(known: directories.Directory) -> list[directories.Change]:
     """Of every kind that a plan knows."""
     return [one for kind in Plan.__struct_fields__ for one in entries(known, kind)]
-
-
-def name_of(entry: directories.Change) -> str:
-    """As people call it."""
-    match entry:
-        case directories.SenderDomain():
-            return entry.domain
-        case directories.DkimKey():
-            return entry.selector
-        case _:
-            return entry.name
 
 
 def bridge_of(name: str, known: directories.Directory) -> directories.Bridge:
@@ -381,6 +373,6 @@ def pool_of(name: str, account: int, known: directories.Directory) -> directorie
 def find(entries_: Iterable[_E], name: str) -> _E | None:
     """The entry of that name."""
     for entry in entries_:
-        if name_of(entry) == name:
+        if directories.name_of(entry) == name:
             return entry
     return None

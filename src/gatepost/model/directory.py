@@ -260,3 +260,14 @@ class Directory(msgspec.Struct, frozen=True, gc=False):
 
 
 Change = Account | Bridge | Pool | Source | SenderDomain | Node | DkimKey | TokenKey | ApiKey
+
+
+def name_of(entry: Change) -> str:
+    """As people call it."""
+    match entry:
+        case SenderDomain():
+            return entry.domain
+        case DkimKey():
+            return entry.selector
+        case _:
+            return entry.name

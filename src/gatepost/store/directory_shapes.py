@@ -7,6 +7,7 @@ import msgspec
 
 from gatepost.model import directory as directories
 from gatepost.model import moment as moments
+from gatepost.store import shapes
 
 
 class BridgeShape(msgspec.Struct, frozen=True):
@@ -77,14 +78,12 @@ class DomainShape(msgspec.Struct, frozen=True):
     unsubscribe_url: str | None
 
 
-def bridge(one: directories.Bridge, known: directories.Directory) -> BridgeShape:
+def bridge(one: directories.Bridge, names: shapes.Names) -> BridgeShape:
     """The shape of a Bridge."""
-    accounts = {account.id: account.name for account in known.accounts}
-    pools = {pool.id: pool.name for pool in known.pools}
     return BridgeShape(
         name=one.name,
-        account=accounts.get(one.account, ""),
-        pool=pools.get(one.pool, ""),
+        account=names.account.get(one.account, ""),
+        pool=names.pool.get(one.pool, ""),
         kind=one.kind.name.lower(),
         on_suppressed=one.on_suppressed.name.lower(),
         sender_domains=one.sender_domains,
@@ -110,11 +109,11 @@ def api_key(one: directories.ApiKey) -> ApiKeyShape:
 
 def pools(known: directories.Directory) -> list[PoolShape]:
     """The shapes of all Pools."""
-    accounts = {account.id: account.name for account in known.accounts}
+    names = shapes.Names(known)
     return [
         PoolShape(
             name=pool.name,
-            account=accounts.get(pool.account, ""),
+            account=names.account.get(pool.account, ""),
             sources=tuple(source.name for source in known.sources if source.pool == pool.id),
         )
         for pool in known.pools
@@ -123,11 +122,11 @@ def pools(known: directories.Directory) -> list[PoolShape]:
 
 def sources(known: directories.Directory) -> list[SourceShape]:
     """The shapes of all Sources."""
-    pools = {pool.id: pool.name for pool in known.pools}
+    names = shapes.Names(known)
     return [
         SourceShape(
             name=one.name,
-            pool=pools.get(one.pool, ""),
+            pool=names.pool.get(one.pool, ""),
             ip=one.ip or None,
             ip6=one.ip6 or None,
             ehlo=one.ehlo or None,
@@ -145,11 +144,11 @@ def sources(known: directories.Directory) -> list[SourceShape]:
 
 def domains(known: directories.Directory) -> list[DomainShape]:
     """The shapes of all sender domains."""
-    accounts = {account.id: account.name for account in known.accounts}
+    names = shapes.Names(known)
     return [
         DomainShape(
             domain=one.domain,
-            account=accounts.get(one.account, ""),
+            account=names.account.get(one.account, ""),
             return_path=one.return_path.name.lower(),
             in_use="verp" if one.verp else "keep",
             bounce_domain=one.bounce_domain or None,

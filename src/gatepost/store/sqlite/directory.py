@@ -72,7 +72,7 @@ def change(
 
 def _write(tx: transactions.Transaction, entry: directories.Change, actor: str) -> None:
     kind = _kind(entry)
-    owner, name = _owner(entry), _name(entry)
+    owner, name = _owner(entry), directories.name_of(entry)
     if not name:
         raise errors.BadInput(kind, "needs a name")
     for wanted, number in _references(entry):
@@ -120,20 +120,10 @@ def _owner(entry: directories.Change) -> int:
             return 0
 
 
-def _name(entry: directories.Change) -> str:
-    match entry:
-        case directories.SenderDomain():
-            return entry.domain
-        case directories.DkimKey():
-            return entry.selector
-        case _:
-            return entry.name
-
-
 def _called(tx: transactions.Transaction, entry: directories.Change) -> str:
     """The name by which people find it: a key's is that of its record in DNS."""
     if not isinstance(entry, directories.DkimKey):
-        return _name(entry)
+        return directories.name_of(entry)
     (body,) = tx.execute("directory_row", "domain", entry.domain).fetchone() or ("",)
     domain = msgspec.json.decode(str(body), type=directories.SenderDomain)
     return f"{entry.selector}._domainkey.{domain.domain}"

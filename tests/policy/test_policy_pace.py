@@ -49,9 +49,7 @@ LISTED = said(Category.SENDER_IP_BLOCKLISTED)
 
 def test_one_reply_slows_the_lane_to_half_of_its_connections_and_of_its_rate_and_pauses_nothing() -> None:
     slowed = policy.answered(None, RATE, seen(1, 19), NOW)
-    assert slowed == Pace(
-        Mode.SLOWED, "rate.limited", NOW, NOW + 10 * MINUTE, 5, 5.0, 10.0, 10 * MINUTE, b"451 no\r\n"
-    )
+    assert slowed == Pace(Mode.SLOWED, "rate.limited", NOW, NOW + 10 * MINUTE, 5, 5.0, 10.0, b"451 no\r\n")
 
 
 def test_what_was_under_way_when_the_lane_was_slowed_does_not_slow_it_again() -> None:

@@ -548,7 +548,7 @@ async def test_the_audit_log_is_read_from_the_newest_on(store: port.Store) -> No
 
 
 PACE = paces.Pace(
-    paces.Mode.PAUSED, "rate.limited", values.NOW, values.NOW + 5, 1, 2.5, 5.0, 9, b"421 \xff slow"
+    paces.Mode.PAUSED, "rate.limited", values.NOW, values.NOW + 5, 1, 2.5, 5.0, b"421 \xff slow"
 )
 
 

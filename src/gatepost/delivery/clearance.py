@@ -18,10 +18,15 @@ def against(
     """What stands against an attempt, or None."""
     if standing.entry is not None:
         return results.Blocked(due.id, claim, standing.entry)
-    if due.expires_at <= now_ms and due.attempts:
+    if is_over(due, now_ms):
         return results.Expired(due.id, claim)
     until = hold.may_go(standing.record, due, now_ms) if standing.record else None
     return None if until is None else results.Postponed(due.id, claim, until, "address held")
+
+
+def is_over(due: messages.Due, now_ms: int) -> bool:
+    """Whether it has come to its end; what was never attempted gets its one attempt first."""
+    return due.expires_at <= now_ms and bool(due.attempts)
 
 
 def lost(due: messages.Due, claim: results.Claim, now_ms: int) -> results.Postponed:

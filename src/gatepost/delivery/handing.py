@@ -198,9 +198,8 @@ class Handing:
             if group.out is None:
                 self._lost(at, going)
             if group.out is not None and closed and closed.against(connection.peer.ip) is not None:
-                self._owner.put_back(
-                    at, going
-                )  # another host may be left, or the next opening says that none is
+                # Another host may be left, or the next opening says that none is.
+                self._owner.put_back(at, going)
                 connection.quit()
             elif not going or group.out is None:
                 self._owner.free(connection, at)

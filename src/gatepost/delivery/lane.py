@@ -84,13 +84,9 @@ class Lane:
         found: list[messages.Due] = []
         for turns in self._turns.values():
             for bridge, queue in list(turns.items()):
-                mine = [due for due in queue if wanted(due)]
-                if not mine:
-                    continue
-                found += mine
-                staying = [due for due in queue if not wanted(due)]
-                queue.clear()
-                queue.extend(staying)
+                for _ in range(len(queue)):
+                    due = queue.popleft()
+                    (found if wanted(due) else queue).append(due)
                 if not queue:
                     del turns[bridge]
         self._waiting -= len(found)

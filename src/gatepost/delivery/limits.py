@@ -7,6 +7,7 @@ A host's own limit on recipients is learnt where it is not announced.
 
 import collections
 import sys
+from typing import TypeVar
 
 from gatepost.delivery import settings as delivery_settings
 from gatepost.model import directory as directories
@@ -47,6 +48,7 @@ PROVIDERS = {
     "gmx": delivery_settings.LaneLimits(connections=4, per_connection=20),
     "qq": delivery_settings.LaneLimits(connections=4, per_connection=8),
 }
+_Number = TypeVar("_Number", int, float)
 _LEARNT_S = 3600.0
 _HOSTS = 10_000  # that are remembered
 _NAMES = ("connections", "connections_per_min", "per_connection", "per_second", "idle_s")
@@ -93,6 +95,11 @@ class Total:
         return self.open >= self.limit
 
 
+def _lower(one: _Number, other: _Number) -> _Number:
+    """The lower of two limits, of which 0 is none."""
+    return min(one, other) if one and other else one or other
+
+
 class Allowance:
     """Counts what one lane has started. Times are monotonic seconds. total: shared by all lanes.
 
@@ -124,17 +131,13 @@ class Allowance:
     def connections(self) -> int:
         """How many may be open; 0 for no limit."""
         limit = self.limits.connections
-        if self._pace is None or not self._pace.connections:
-            return limit
-        return min(limit, self._pace.connections) if limit else self._pace.connections
+        return limit if self._pace is None else _lower(limit, self._pace.connections)
 
     @property
     def rate(self) -> float:
         """Messages a second; 0 for no limit."""
         limit = self.limits.per_second
-        if self._pace is None or not self._pace.rate:
-            return limit
-        return min(limit, self._pace.rate) if limit else self._pace.rate
+        return limit if self._pace is None else _lower(limit, self._pace.rate)
 
     @property
     def crowded(self) -> bool:

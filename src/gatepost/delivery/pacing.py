@@ -7,12 +7,13 @@ Not here: what follows from an answer (``gatepost.policy.pace``), how a limit is
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 
+import msgspec
+
 from gatepost.delivery import desk
 from gatepost.delivery import parts as delivery_parts
 from gatepost.model import event as events
 from gatepost.model import message as messages
 from gatepost.model import pace as paces
-from gatepost.model import reply as replies
 from gatepost.model import result as results
 from gatepost.model import verdict as verdicts
 from gatepost.policy import pace as policy
@@ -62,9 +63,7 @@ class Pacing:
         if not reply.code:
             return
         scale = self._p.time_scale
-        said = policy.answer(
-            verdict, at.lane.provider, reply.raw, smarthost=bool(at.source.smarthost), scale=scale
-        )
+        said = policy.answer(verdict, at.lane.provider, reply.raw, smarthost=at.source.smarthost, scale=scale)
         now = self._p.clock.now_ms()
         at.tried.append((now, due.key if said is not None else ""))
         if not self._p.settings.pacing:
@@ -98,7 +97,9 @@ class Pacing:
             self._paces[at.lane.number] = pace
         self._apply(at, pace)
         category = pace.category if pace is not None else before.category if before is not None else ""
-        event = self._event(at, pace, category, result)
+        event = self._event(at, pace, category)
+        if result is not None:
+            event = _caused(event, result)
         self._spawn(self._p.store.keep_pace(at.lane.number, pace, event))
 
     def _apply(self, at: desk.Desk, pace: paces.Pace | None) -> None:
@@ -111,29 +112,35 @@ class Pacing:
                 connection.quit()
         self._look(at, pace.until if pace is not None else 0)
 
-    def _event(
-        self, at: desk.Desk, pace: paces.Pace | None, category: str, result: results.Attempted | None
-    ) -> events.Event:
-        attempt = result.attempt if result is not None else None
-        reply = result.reply if result is not None else None
+    def _event(self, at: desk.Desk, pace: paces.Pace | None, category: str) -> events.Event:
         return events.Event(
             at=self._p.clock.now_ms(),
             state=events.State.PACED,
             pool=at.source.pool,
             source=at.source.id,
             node=self._p.node,
-            local_ip=attempt.local_ip if attempt is not None else at.source.ip,
-            ehlo=attempt.ehlo if attempt is not None else at.source.ehlo,
+            local_ip=at.source.ip,
+            ehlo=at.source.ehlo,
             provider=at.lane.provider,
-            peer_host=attempt.peer_host if attempt is not None else "",
-            peer_ip=attempt.peer_ip if attempt is not None else "",
             category=category,
-            stage=reply.stage if reply is not None else replies.Stage.UNKNOWN,
-            code=reply.code if reply is not None else 0,
-            enhanced=reply.enhanced.decode("ascii") if reply is not None else "",
-            rule=result.verdict.rule if result is not None else "",
-            rule_version=result.verdict.rule_version if result is not None else 0,
             next_at=pace.until if pace is not None else 0,
             detail=pace.words if pace is not None else _FREE,
-            reply=reply.raw if reply is not None else b"",
         )
+
+
+def _caused(event: events.Event, result: results.Attempted) -> events.Event:
+    """With the answer that it follows from."""
+    attempt, reply, verdict = result.attempt, result.reply, result.verdict
+    return msgspec.structs.replace(
+        event,
+        local_ip=attempt.local_ip,
+        ehlo=attempt.ehlo,
+        peer_host=attempt.peer_host,
+        peer_ip=attempt.peer_ip,
+        stage=reply.stage,
+        code=reply.code,
+        enhanced=reply.enhanced.decode("ascii"),
+        rule=verdict.rule,
+        rule_version=verdict.rule_version,
+        reply=reply.raw,
+    )

@@ -13,6 +13,7 @@ from collections.abc import Coroutine, Sequence
 
 from gatepost.delivery import (
     bodies,
+    clearance,
     desk,
     desks,
     handing,
@@ -342,7 +343,7 @@ class Deliverer:
     def _expire(self, at: desk.Desk) -> None:
         """A lane that is paused: what has come to its end does not wait for the lane."""
         now = self._p.clock.now_ms()
-        for due in at.lane.pick(lambda one: bool(one.attempts) and one.expires_at <= now):
+        for due in at.lane.pick(lambda one: clearance.is_over(one, now)):
             self._settling.add(results.Expired(due.id, self._claim(at)), due, at)
 
     def _settled(self, due: messages.Due, at: desk.Desk, settlement: settlements.Settlement | None) -> None:

@@ -23,7 +23,7 @@ class Pace(msgspec.Struct, frozen=True):
 
     category: of the replies that caused it. since, until: ms; until: when the next step is due. connections: open at most, 0
     where the lane's own limit holds. rate: messages a second at most, 0.0 likewise. goal: the rate at which the lane went
-    before, which ends the ramp. pause: how long the next pause would last (ms). reply: the last one, as it was given.
+    before, which ends the ramp. reply: the last one, as it was given.
     """
 
     mode: Mode
@@ -33,7 +33,6 @@ class Pace(msgspec.Struct, frozen=True):
     connections: int = 0
     rate: float = 0.0
     goal: float = 0.0
-    pause: int = 0
     reply: bytes = b""
 
     @property

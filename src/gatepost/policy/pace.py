@@ -157,7 +157,6 @@ def _paused(pace: Pace | None, said: Answer, now: int) -> Pace:
         connections=1,
         rate=pace.rate if pace is not None else 0.0,
         goal=pace.goal if pace is not None else 0.0,
-        pause=wait,
         reply=said.reply,
     )
 
@@ -175,7 +174,6 @@ def _slower(pace: Pace | None, said: Answer, seen: Seen, now: int) -> Pace:
         connections=1 if said.reaction.single else max(1, connections // 2),
         rate=max(rate / 2, _LEAST_RATE) if rate else 0.0,
         goal=pace.goal if pace is not None and pace.goal else rate,
-        pause=said.reaction.pause,
         reply=said.reply,
     )
 

@@ -18,9 +18,7 @@ _NO_MAC = bytes(hashlib.sha256().digest_size)
 
 def new_secret() -> str:
     """An SMTP password: 192 random bits in 32 characters that need no quoting anywhere, and are never taken for an option."""
-    while (made := secrets.token_urlsafe(_RANDOM_BYTES)).startswith("-"):
-        pass
-    return made
+    return _text(secrets.token_bytes(_RANDOM_BYTES))
 
 
 def new_key() -> str:
@@ -35,10 +33,13 @@ def new_pepper() -> bytes:
 
 def derived_secret(pepper: bytes, about: bytes) -> str:
     """The same secret for the same request, so that one that is repeated gets the same answer and nothing is kept in clear."""
-    made = base64.urlsafe_b64encode(mac(pepper, b"secret of a request\0" + about)[:_RANDOM_BYTES]).decode()
-    return (
-        "A" + made[1:] if made.startswith("-") else made
-    )  # as ``new_secret``: no program takes it for an option
+    return _text(mac(pepper, b"secret of a request\0" + about)[:_RANDOM_BYTES])
+
+
+def _text(raw: bytes) -> str:
+    """As people copy it: without a dash in front, which command lines take for an option."""
+    text = base64.urlsafe_b64encode(raw).decode()
+    return f"A{text[1:]}" if text.startswith("-") else text
 
 
 def mac(pepper: bytes, secret: str | bytes) -> bytes:

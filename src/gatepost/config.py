@@ -18,6 +18,7 @@ from gatepost import errors, toml
 from gatepost.classify import settings as classify_settings
 from gatepost.console import settings as console_settings
 from gatepost.delivery import settings as delivery_settings
+from gatepost.feed import settings as feed_settings
 from gatepost.ingest import settings as ingest_settings
 from gatepost.net import questions, resolver
 from gatepost.policy import settings as policy_settings
@@ -34,7 +35,18 @@ _HOSTNAME = re.compile(
 _MAX_HOSTNAME = 255
 _LONGEST_SOCKET = "/worker-63.sock"  # of those in the data directory
 _MAX_SOCKET_PATH = 107  # Linux: bytes of a Unix socket's path
-_RESTART = ("data_dir", "node", "hostname", "workers", "listener", "inbound", "http", "console", "dns")
+_RESTART = (
+    "data_dir",
+    "node",
+    "hostname",
+    "workers",
+    "listener",
+    "inbound",
+    "http",
+    "console",
+    "dns",
+    "webhooks",
+)
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inbound: ingest_settings.InboundSettings = ingest_settings.InboundSettings()
     http: ingest_settings.HttpSettings = ingest_settings.HttpSettings()
     console: console_settings.ConsoleSettings = console_settings.ConsoleSettings()
+    webhooks: feed_settings.WebhookSettings = feed_settings.WebhookSettings()
     tls: ingest_settings.TlsSettings = ingest_settings.TlsSettings()
     dns: DnsSettings = DnsSettings()
     route: tuple[delivery_settings.Route, ...] = ()
@@ -199,6 +212,7 @@ def problems(found: Settings) -> Iterator[errors.BadInput]:
     )
     yield from ingest_settings.http_problems(found.http, found.tls)
     yield from _console_problems(found)
+    yield from feed_settings.problems(found.webhooks)
     yield from ingest_settings.tls_problems(found.tls)
     yield from _dns_problems(found.dns)
     yield from delivery_settings.route_problems(found.route)

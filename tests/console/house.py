@@ -12,15 +12,18 @@ import msgspec
 from tests.store import store_values
 
 from gatepost import clock as clocks
+from gatepost import errors
 from gatepost.app import serving
 from gatepost.console import api, auth, changing, pages, pieces, rates
 from gatepost.console import events as console_events
 from gatepost.console import settings as console_settings
+from gatepost.console import webhooks as console_webhooks
 from gatepost.feed import metrics, stream
 from gatepost.model import directory as directories
 from gatepost.model import event as events
+from gatepost.model import webhook as webhook_values
 from gatepost.net import http_server, listen
-from gatepost.store import credentials, port
+from gatepost.store import credentials, port, shapes, webhooks
 from gatepost.store.sqlite import open_store
 
 PEPPER = b"p" * 32
@@ -57,8 +60,11 @@ class House:
         common = changing.Parts(store, PEPPER, self.clock, self.take)
         places = pieces.Places(settings.max_streams)
         self.metrics = metrics.Metrics(store, self.clock, lambda: self.hub.listeners)
+        self.tested: list[webhook_values.Webhook] = []
         self.operations = serving.all_operations(
-            console_events.Parts(common, self.hub.follow, places), self.metrics.text
+            console_events.Parts(common, self.hub.follow, places),
+            console_webhooks.Parts(common, self._check_url, self._test),
+            self.metrics.text,
         )
         self.api = api.Api(
             api.Parts(
@@ -75,6 +81,16 @@ class House:
         self.base = ""
         self.messages: dict[str, int] = {}
         self._session: aiohttp.ClientSession | None = None
+
+    async def _check_url(self, url: str) -> None:
+        if "private" in url:
+            raise errors.BadInput("url", "is an address that webhooks may not reach")
+
+    async def _test(self, webhook: webhook_values.Webhook, names: shapes.Names) -> webhooks.Try:
+        """No receiver is asked: that is ``telling``'s test."""
+        del names
+        self.tested.append(webhook)
+        return webhooks.Try(webhook.id, self.clock.now_ms(), "evt_1", 0, 1, 1, 200, 7, "", b"thanks")
 
     def take(self, known: directories.Directory) -> None:
         self.keyring = auth.Keyring(known)
@@ -143,6 +159,8 @@ class House:
             directories.Bridge(
                 0, theirs, f"{MARK}-bridge", pools[1], key_mac=credentials.mac(PEPPER, THEIRS)
             ),
+            webhook_values.Webhook(0, mine, 1, "mine", "https://mine.test/", "whsec_mine"),
+            webhook_values.Webhook(0, theirs, 2, f"{MARK}-hook", f"https://{MARK}.test/", f"whsec_{MARK}"),
             Key(0, "admin", Role.ADMIN, credentials.mac(PEPPER, ADMIN)),
             Key(0, "operator", Role.OPERATOR, credentials.mac(PEPPER, OPERATOR)),
             Key(0, "read", Role.READ, credentials.mac(PEPPER, READ)),

@@ -16,6 +16,7 @@ from gatepost import clock as clocks
 from gatepost.app import serving
 from gatepost.console import changing, openapi, pieces
 from gatepost.console import events as console_events
+from gatepost.console import webhooks as console_webhooks
 from gatepost.model import ids
 
 
@@ -75,11 +76,42 @@ FOREIGN: dict[str, list[tuple[str, object]]] = {
     "checkSuppression": [
         ("/v1/suppressions/check?target=@rcpt.test&bridge=theirs-account/theirs-bridge", None)
     ],
+    "listWebhooks": [("/v1/webhooks", None)],
+    "createWebhook": [
+        ("/v1/webhooks", {"name": "x", "url": "https://x.test/", "account": "theirs-account"}),
+        ("/v1/webhooks", {"name": "x", "url": "https://x.test/", "bridge": "theirs-bridge"}),
+    ],
+    "getWebhook": [("/v1/webhooks/2", None)],
+    "changeWebhook": [("/v1/webhooks/2", {"name": "x", "url": "https://x.test/"})],
+    "removeWebhook": [("/v1/webhooks/2", None)],
+    "rotateWebhook": [("/v1/webhooks/2/rotate", {})],
+    "testWebhook": [("/v1/webhooks/2/test", {})],
+    "listWebhookTries": [("/v1/webhooks/2/tries", None)],
+    "listDeadRequests": [("/v1/webhooks/2/dead", None)],
+    "replayWebhook": [("/v1/webhooks/2/replay", {"after": 0})],
 }
 # Where the other's thing is named: it is as if it were not there.
-HIDDEN = {"getBridge", "checkSuppression", "getMessage", "traceMessage", "getDelivery"}
+HIDDEN = {
+    "getBridge",
+    "checkSuppression",
+    "getMessage",
+    "traceMessage",
+    "getDelivery",
+    "getWebhook",
+    "changeWebhook",
+    "removeWebhook",
+    "rotateWebhook",
+    "testWebhook",
+    "listWebhookTries",
+    "listDeadRequests",
+    "replayWebhook",
+}
+# Those of them that only look.
+LOOKS = {name for name in HIDDEN if name.startswith(("get", "list", "trace", "check"))}
 # Where the scope is named: refused.
 REFUSED = {"suppress", "unsuppress"}
+# Where the owner is named: it is no Bridge of the caller's.
+WRONG = {"createWebhook"}
 
 
 def _document() -> Any:
@@ -88,7 +120,8 @@ def _document() -> Any:
 
     common = changing.Parts(_NoStore(), b"", clocks.SystemClock(), lambda _: None)  # type: ignore[arg-type]
     parts = console_events.Parts(common, lambda *_: None, pieces.Places(1))  # type: ignore[arg-type]
-    return json.loads(openapi.document(serving.all_operations(parts, lambda: None), "1"))  # type: ignore[arg-type, return-value]
+    hooks = console_webhooks.Parts(common, lambda _: None, lambda *_: None)  # type: ignore[arg-type, return-value]
+    return json.loads(openapi.document(serving.all_operations(parts, hooks, lambda: None), "1"))  # type: ignore[arg-type, return-value]
 
 
 def _operations() -> Iterator[Operation]:
@@ -150,6 +183,8 @@ async def test_a_bridge_sees_nothing_of_another_tenant(house: houses.House, one:
             assert said.status == 404
         elif one.name in REFUSED:
             assert said.status == 403
+        elif one.name in WRONG:
+            assert said.status == 422
         else:
             assert said.status == 200, said.text
         assert houses.MARK not in said.text.replace(asked, "")
@@ -157,7 +192,7 @@ async def test_a_bridge_sees_nothing_of_another_tenant(house: houses.House, one:
 
 async def test_what_is_hidden_is_there_for_its_owner(tmp_path: Path) -> None:
     async with houses.opened(tmp_path) as house:
-        for name in HIDDEN:
+        for name in LOOKS:
             for path, _ in FOREIGN[name]:
                 message = house.messages[houses.MARK]
                 asked = path.replace("{message}", ids.to_text(message)).replace(
@@ -167,6 +202,6 @@ async def test_what_is_hidden_is_there_for_its_owner(tmp_path: Path) -> None:
 
 
 def _filled(path: str) -> str:
-    for name in ("account", "name", "message", "delivery", "id"):
+    for name in ("account", "name", "message", "delivery", "id", "webhook"):
         path = path.replace(f"{{{name}}}", "nobody")
     return path

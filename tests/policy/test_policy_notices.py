@@ -8,6 +8,7 @@ from gatepost.model import directory as directories
 from gatepost.model import notify
 from gatepost.model import result as results
 from gatepost.model import suppression as suppressions
+from gatepost.model import webhook as webhooks
 from gatepost.policy import notices
 
 Category = values.Category
@@ -84,12 +85,27 @@ def test_why_an_address_is_suppressed_is_told_to_whom_it_concerns(account: int, 
     assert notice.detail == f"not sent: the address is suppressed{shown}"
 
 
-def test_a_bridge_without_a_webhook_tells_its_senders() -> None:
+BRIDGE = directories.Bridge(5, 3, "b", 1)
+HOOK = webhooks.Webhook(1, 3, 5, "hook", "https://hooks.test/", "whsec_x", kinds=("bounced",))
+TELLS = {
+    "the Bridge's own": (HOOK, True),
+    "its account's": (msgspec.structs.replace(HOOK, bridge=0), True),
+    "one of all events": (msgspec.structs.replace(HOOK, kinds=()), True),
+    "the installation's": (msgspec.structs.replace(HOOK, account=0, bridge=0), False),
+    "another Bridge's": (msgspec.structs.replace(HOOK, bridge=6), False),
+    "another account's": (msgspec.structs.replace(HOOK, account=4, bridge=0), False),
+    "one of other events": (msgspec.structs.replace(HOOK, kinds=("delivered",)), False),
+    "one of a list alone": (msgspec.structs.replace(HOOK, lists=("news",)), False),
+    "one that is off": (msgspec.structs.replace(HOOK, off_since=1), False),
+}
 
-    bridge = directories.Bridge(1, 1, "b", 1)
-    assert bridge.notifies(webhook=False)
-    assert not bridge.notifies(webhook=True)
-    on = msgspec.structs.replace(bridge, notify_sender=directories.NotifySender.ON)
-    off = msgspec.structs.replace(bridge, notify_sender=directories.NotifySender.OFF)
-    assert on.notifies(webhook=True)
-    assert not off.notifies(webhook=False)
+
+@pytest.mark.parametrize(("hook", "tells"), TELLS.values(), ids=TELLS)
+def test_a_bridge_tells_its_senders_unless_a_webhook_tells_it(hook: webhooks.Webhook, tells: bool) -> None:
+    known = directories.Directory(bridges=(BRIDGE,), webhooks=(hook,))
+    assert known.notifies(BRIDGE) is not tells
+    assert directories.Directory(bridges=(BRIDGE,)).notifies(BRIDGE)
+    on = msgspec.structs.replace(BRIDGE, notify_sender=directories.NotifySender.ON)
+    off = msgspec.structs.replace(BRIDGE, notify_sender=directories.NotifySender.OFF)
+    assert known.notifies(on)
+    assert not known.notifies(off)

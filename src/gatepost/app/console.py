@@ -1,4 +1,4 @@
-"""The console process: what must never slow a delivery: the API, checkpoints, sweeps and the watchdog.
+"""The console process: what must never slow a delivery: the API, webhooks, checkpoints, sweeps and the watchdog.
 
 Guarantees: ends when the parent does; an error of the store ends it, and the parent starts it again.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from gatepost import clock as clocks
 from gatepost import config
 from gatepost import log as logs
-from gatepost.app import compose, inbound, link, serving
+from gatepost.app import compose, inbound, link, serving, webhooks
 from gatepost.net import bounce_domain
 from gatepost.store import port
 from gatepost.upkeep import checkpoint, proving, watchdog
@@ -25,16 +25,23 @@ async def run(line: link.Link, orders: link.Orders) -> int:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     store = await compose.open_store(orders.settings, orders.assignment.worker)
+    receivers = webhooks.means(orders.settings)
     try:
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(checkpoint.run(store, log)),
                 tasks.create_task(watchdog.run(store, clocks.SystemClock(), log)),
                 tasks.create_task(_prove(store, orders.settings, log)),
+                tasks.create_task(webhooks.build(store, orders.settings, receivers).run()),
                 tasks.create_task(_beat(line, store)),
                 tasks.create_task(_obey(line, stop)),
             ]
-            await _serve(store, orders.settings, tasks, running, stop)
+            api = (
+                serving.Serving(store, orders.settings, tasks, receivers)
+                if orders.settings.console.address
+                else None
+            )
+            await _serve(api, tasks, running, stop)
             for task in running:
                 task.cancel()
     finally:
@@ -43,17 +50,15 @@ async def run(line: link.Link, orders: link.Orders) -> int:
 
 
 async def _serve(
-    store: port.Store,
-    settings: config.Settings,
+    api: serving.Serving | None,
     tasks: asyncio.TaskGroup,
     running: list[asyncio.Task[None]],
     stop: asyncio.Event,
 ) -> None:
     """Answer the API, where there is an address for it, until the stop."""
-    if not settings.console.address:
+    if api is None:
         await stop.wait()
         return
-    api = serving.Serving(store, settings, tasks)
     answering = tasks.create_task(api.run())
     running.append(tasks.create_task(api.follow()))
     await stop.wait()

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from gatepost import clock as clocks
 from gatepost import config
-from gatepost.app import compose
+from gatepost.app import compose, webhooks
 from gatepost.console import (
     api,
     audits,
@@ -25,7 +25,9 @@ from gatepost.console import (
     ways,
 )
 from gatepost.console import events as console_events
+from gatepost.console import webhooks as console_webhooks
 from gatepost.feed import metrics, stream
+from gatepost.feed.webhooks import telling
 from gatepost.ingest import failures, gather
 from gatepost.ingest import settings as ingest_settings
 from gatepost.model import directory as directories
@@ -39,7 +41,13 @@ FOLLOW_S = 0.5  # revocation is promised within one second
 class Serving:
     """``run`` until ``stop``."""
 
-    def __init__(self, store: port.Store, settings: config.Settings, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self,
+        store: port.Store,
+        settings: config.Settings,
+        tasks: asyncio.TaskGroup,
+        receivers: telling.Means,
+    ) -> None:
         self._store = store
         self._settings = settings
         self._keyring = auth.Keyring(directories.Directory())
@@ -53,7 +61,13 @@ class Serving:
         places = pieces.Places(settings.console.max_streams)
         self._metrics = metrics.Metrics(store, clock, lambda: self._hub.listeners)
         operations = all_operations(
-            console_events.Parts(common, self._hub.follow, places), self._metrics.text
+            console_events.Parts(common, self._hub.follow, places),
+            console_webhooks.Parts(
+                common,
+                lambda url: webhooks.check_url(url, settings, receivers),
+                lambda webhook, names: telling.test(webhook, names, receivers),
+            ),
+            self._metrics.text,
         )
         parts = api.Parts(
             keyring=lambda: self._keyring,
@@ -107,7 +121,9 @@ class Serving:
 
 
 def all_operations(
-    parts: console_events.Parts, told: Callable[[], Awaitable[bytes]]
+    parts: console_events.Parts,
+    webhooks: console_webhooks.Parts,
+    told: Callable[[], Awaitable[bytes]],
 ) -> list[operation.Operation]:
     """Everything that the API does. told: the figures for Prometheus."""
     return [
@@ -119,5 +135,6 @@ def all_operations(
         *bulk.operations(parts.common, parts.places),
         *messages.operations(parts.common),
         *audits.operations(parts.common),
+        *console_webhooks.operations(webhooks),
         *figures.operations(told, metrics.MEDIA),
     ]

@@ -134,6 +134,23 @@ _GROUPS = (
         ),
     ),
     (
+        "webhook",
+        "webhooks",
+        "Who is told of events over HTTP.",
+        (
+            ("add", "Add a webhook and show its secret once."),
+            ("list", "List the webhooks and how far each is."),
+            ("show", "Show one webhook."),
+            ("test", "Tell it of an event that never was."),
+            ("tries", "Its last requests and what it said."),
+            ("replay", "Tell it events once more."),
+            ("rotate", "Give it a new secret."),
+            ("off", "Tell it nothing for now."),
+            ("on", "Tell it again."),
+            ("remove", "End it."),
+        ),
+    ),
+    (
         "inbound",
         "inbound",
         "What came back: reports, and mail to postmaster@ and abuse@.",

@@ -112,6 +112,7 @@ OWN = Access(directories.Role.READ, bridges=True)
 OPERATE = Access(directories.Role.OPERATOR)
 OPERATE_OWN = Access(directories.Role.OPERATOR, bridges=True)
 ADMINISTER = Access(directories.Role.ADMIN)
+ADMINISTER_OWN = Access(directories.Role.ADMIN, bridges=True)
 
 
 class Place(msgspec.Struct, frozen=True):

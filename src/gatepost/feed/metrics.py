@@ -1,6 +1,6 @@
 """Figures for Prometheus: what happened, what waits, and who follows the feed.
 
-Guarantees: labels are bounded: states, outcomes and categories are closed sets, and Providers beyond the first ``PROVIDERS``
+Guarantees: labels are bounded: states, outcomes and categories are closed sets, webhooks are few, and Providers beyond the first ``PROVIDERS``
 count as ``other``. Figures come from the store's counters, never from its rows, so that a look costs the same however
 much mail there is. Counters begin at 0 with the process, as Prometheus expects of a restart.
 Not here: who may look (``gatepost.console``).
@@ -17,7 +17,7 @@ from prometheus_client import core, registry
 from gatepost import clock as clocks
 from gatepost.model import event as events
 from gatepost.model import verdict as verdicts
-from gatepost.store import port
+from gatepost.store import port, webhooks
 
 PROVIDERS = 50
 MEDIA = prometheus_client.CONTENT_TYPE_LATEST
@@ -38,6 +38,7 @@ class _Figures(msgspec.Struct, frozen=True):
     overdue_s: float
     lanes: int
     listeners: int
+    webhooks: dict[int, tuple[webhooks.Progress, webhooks.Counts]]
 
 
 class Metrics:
@@ -70,10 +71,15 @@ class Metrics:
             overdue_s=max([0.0, *((now - head.next_at) / 1000 for head in heads)]),
             lanes=len(heads),
             listeners=self._listeners(),
+            webhooks=await self._webhooks(),
         )
         found = registry.CollectorRegistry()
         found.register(_Collector(figures))
         return prometheus_client.generate_latest(found)
+
+    async def _webhooks(self) -> dict[int, tuple[webhooks.Progress, webhooks.Counts]]:
+        progress, counts = await self._store.webhooks.progress(), await self._store.webhooks.counts()
+        return {number: (one, counts.get(number, webhooks.Counts())) for number, one in progress.items()}
 
     async def _counted(self) -> dict[_Key, int]:
         """Events since the process began, by what they are."""
@@ -133,3 +139,23 @@ class _Collector(registry.Collector):
             ("gatepost_stream_listeners", "Open event streams and long polls.", found.listeners),
         ):
             yield core.GaugeMetricFamily(name, text, value)
+        yield from self._webhooks()
+
+    def _webhooks(self) -> Iterable[core.Metric]:
+        """Of each: their number is bounded."""
+        families = [
+            core.GaugeMetricFamily(f"gatepost_webhook_{name}", text, labels=("webhook",))
+            for name, text in (
+                ("behind_events", "Events that a webhook may still have to be told of."),
+                ("waiting_requests", "Requests that a webhook refused and that are tried again."),
+                ("dead_requests", "Requests to a webhook that were given up."),
+                ("failing", "Rounds in a row in which a webhook took nothing."),
+            )
+        ]
+        for number, (one, counts) in self._figures.webhooks.items():
+            behind = max(0, self._figures.seq - one.cursor)
+            for family, value in zip(
+                families, (behind, counts.waiting, counts.dead, one.failures), strict=True
+            ):
+                family.add_metric([str(number)], value)
+        return families

@@ -63,7 +63,7 @@ class Book:
                 domains=frozenset(bridge.sender_domains or domains.get(bridge.account, ())),
                 sources=own,
                 weights=tuple(source.weight for source in own),
-                notifies=bridge.notifies(webhook=False),
+                notifies=directory.notifies(bridge),
             )
             self._enter(sending)
 

@@ -106,7 +106,7 @@ class Notifier:
         bridge = next((one for one in known.bridges if one.id == message.bridge), None)
         if bridge is None:  # just made: another worker knows it already
             raise refusal.Refusal(451, "4.3.5", "bridge", "is not known here yet")
-        if not bridge.notifies(webhook=False):
+        if not known.notifies(bridge):
             return None
         try:
             to = addresses.parse(message.sender, utf8=True)

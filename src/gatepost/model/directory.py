@@ -5,6 +5,8 @@ from typing import Annotated
 
 import msgspec
 
+from gatepost.model import webhook as webhook_values
+
 # A lane's limit: more than any server allows, and less than would overflow a timer.
 _Limit = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
@@ -252,6 +254,12 @@ class Directory(msgspec.Struct, frozen=True, gc=False):
     dkim_keys: tuple[DkimKey, ...] = ()
     token_keys: tuple[TokenKey, ...] = ()
     api_keys: tuple[ApiKey, ...] = ()
+    webhooks: tuple[webhook_values.Webhook, ...] = ()
+
+    def notifies(self, bridge: Bridge) -> bool:
+        """Whether a Bridge's senders are told by mail of what fails."""
+        told = any(one.tells_of_failures(bridge.account, bridge.id) for one in self.webhooks)
+        return bridge.notifies(webhook=told)
 
     def direct(self, account: int) -> list[Source]:
         """The Sources by which an account's mail goes to the MX itself, from addresses of ours."""
@@ -259,7 +267,18 @@ class Directory(msgspec.Struct, frozen=True, gc=False):
         return [one for one in self.sources if one.pool in pools and not one.smarthost and not one.disabled]
 
 
-Change = Account | Bridge | Pool | Source | SenderDomain | Node | DkimKey | TokenKey | ApiKey
+Change = (
+    Account
+    | Bridge
+    | Pool
+    | Source
+    | SenderDomain
+    | Node
+    | DkimKey
+    | TokenKey
+    | ApiKey
+    | webhook_values.Webhook
+)
 
 
 def name_of(entry: Change) -> str:

@@ -19,10 +19,16 @@ from gatepost.model import verdict as verdicts
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """One word: ``field`` is a known name, ``value`` what stood behind the ``=``."""
+    """One word: ``field`` is a known name, ``value`` what stood behind the ``=``. others: as good as ``value``."""
 
     field: str
     value: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Any one of which must hold."""
+        return (self.value, *self.others)
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -55,9 +61,14 @@ def compose(where: Where, table: Table) -> tuple[str, list[int | str]]:
     if not where:
         return "1", []
     return (
-        " AND ".join(f"({table[c.field].sql})" for c in where),
-        [table[c.field].read(c.value) for c in where],
+        " AND ".join(f"({' OR '.join([table[c.field].sql] * len(c.values))})" for c in where),
+        [table[c.field].read(value) for c in where for value in c.values],
     )
+
+
+def any_of(field: str, values: Sequence[str]) -> Where:
+    """One of these values; no condition where there are none."""
+    return (Condition(field, values[0], tuple(values[1:])),) if values else ()
 
 
 def _choice(place: str, choices: Mapping[str, int]) -> Callable[[str], int]:
@@ -130,9 +141,12 @@ EVENTS: Table = MappingProxyType(
     }
 )
 
-# What nobody writes, and no text from outside is read as: an own key's limit, by number.
+# What nobody writes, and no text from outside is read as: the limit of an own key, or of a webhook, by number.
 BRIDGE = "bridge's own"
-ALL_EVENTS: Table = MappingProxyType({**EVENTS, BRIDGE: Column("bridge = ?", _number)})
+ACCOUNT = "account's own"
+ALL_EVENTS: Table = MappingProxyType(
+    {**EVENTS, BRIDGE: Column("bridge = ?", _number), ACCOUNT: Column("account = ?", _number)}
+)
 
 AUDIT: Table = MappingProxyType(
     {

@@ -22,6 +22,7 @@ _WORDS: dict[str, Callable[[events.Event], int]] = {
     "code": lambda event: event.code,
     "attempt": lambda event: event.attempt,
     filters.BRIDGE: lambda event: event.bridge,
+    filters.ACCOUNT: lambda event: event.account,
 }
 _TEXTS: dict[str, Callable[[events.Event], str]] = {
     "recipient": lambda event: event.recipient,
@@ -53,12 +54,11 @@ FIELDS = frozenset({*_WORDS, *_TEXTS, *_NAMED})
 
 def matcher(where: filters.Where, names: Names) -> Check:
     """Whether all conditions hold for an event. names: of the Directory as it is when an event is looked at."""
-    checks = [_check(one, names) for one in where]
-    return lambda event: all(check(event) for check in checks)
+    checks = [[_check(one.field, value, names) for value in one.values] for one in where]
+    return lambda event: all(any(check(event) for check in some) for some in checks)
 
 
-def _check(condition: filters.Condition, names: Names) -> Check:
-    field, value = condition.field, condition.value
+def _check(field: str, value: str, names: Names) -> Check:
     if field in _WORDS:
         number = int(filters.ALL_EVENTS[field].read(value))
         return lambda event: number != 0 and _WORDS[field](event) == number

@@ -23,7 +23,7 @@ from gatepost.model import pace as paces
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
-from gatepost.store import filters
+from gatepost.store import filters, webhooks
 
 SLOTS = 64  # lanes are hashed over these: lane % SLOTS
 PART_BYTES = 256 * 1024
@@ -162,6 +162,11 @@ class Pending(msgspec.Struct, frozen=True):
 
 class Store(Protocol):
     """Everything durable. See the module's guarantees."""
+
+    @property
+    def webhooks(self) -> webhooks.Webhooks:
+        """How far webhooks have been told."""
+        ...
 
     async def accept(
         self,

@@ -196,3 +196,34 @@ WHERE (status = 0 AND next_at < ?) OR (status = 2 AND coalesce(reason, '') = '')
 
 -- wal_pages
 PRAGMA page_count;
+
+-- webhook_progress
+SELECT id, cursor, failures, failing_since, next_at, last_ok_at FROM webhook;
+
+-- webhook_due
+SELECT id, webhook, seqs, first_at, tries, next_at, problem FROM webhook_request
+WHERE webhook = ? AND next_at <= ? ORDER BY next_at LIMIT ?;
+
+-- webhook_waiting
+SELECT count(*) FROM webhook_request WHERE webhook = ? AND next_at > 0;
+
+-- webhook_counts
+SELECT webhook, count(next_at), count(*) - count(next_at) FROM webhook_request GROUP BY webhook;
+
+-- webhook_dead
+SELECT id, webhook, seqs, first_at, tries, 0, problem FROM webhook_request
+WHERE webhook = ? AND next_at IS NULL AND id < ? ORDER BY id DESC LIMIT ?;
+
+-- webhook_tries
+SELECT id, webhook, at, key, seq, events, tries, status, took_ms, problem, answer FROM webhook_try
+WHERE webhook = ? AND id < ? ORDER BY id DESC LIMIT ?;
+
+-- webhook_failed_tries
+SELECT id, webhook, at, key, seq, events, tries, status, took_ms, problem, answer FROM webhook_try
+WHERE webhook = ? AND good = 0 AND id < ? ORDER BY id DESC LIMIT ?;
+
+-- webhook_replays
+SELECT id, webhook, cursor, until FROM webhook_replay WHERE webhook = ? ORDER BY id;
+
+-- events_by_seq
+SELECT * FROM event WHERE seq IN carray(?) ORDER BY seq;

@@ -294,7 +294,7 @@ CREATE TABLE idempotency (
 ) WITHOUT ROWID;
 CREATE INDEX idempotency_at ON idempotency (at);
 
--- Accounts, Bridges, Pools, Sources, sender domains, their DKIM keys, Nodes, API keys: one row each, the value as JSON.
+-- Accounts, Bridges, Pools, Sources, sender domains, their DKIM keys, Nodes, API keys, webhooks: one row each, the value as JSON.
 CREATE TABLE directory (
   kind TEXT NOT NULL,
   id INTEGER NOT NULL,
@@ -304,6 +304,53 @@ CREATE TABLE directory (
   PRIMARY KEY (kind, id),
   UNIQUE (kind, owner, name)
 ) WITHOUT ROWID;
+
+-- How far each webhook has been told: everything up to cursor was, or waits in webhook_request.
+CREATE TABLE webhook (
+  id INTEGER PRIMARY KEY,       -- of its entry in the directory
+  cursor INTEGER NOT NULL,
+  failures INTEGER NOT NULL,    -- rounds in a row in which nothing was taken
+  failing_since INTEGER NOT NULL,
+  next_at INTEGER NOT NULL,     -- nothing is tried before
+  last_ok_at INTEGER NOT NULL
+);
+
+-- Requests that were refused: tried again at next_at, or given up (NULL).
+CREATE TABLE webhook_request (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  webhook INTEGER NOT NULL,
+  seqs TEXT NOT NULL,           -- JSON: its events
+  first_at INTEGER NOT NULL,
+  tries INTEGER NOT NULL,
+  next_at INTEGER,
+  problem TEXT NOT NULL
+);
+CREATE INDEX webhook_request_due ON webhook_request (webhook, next_at);
+
+-- Ranges of the feed that are told once more.
+CREATE TABLE webhook_replay (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  webhook INTEGER NOT NULL,
+  cursor INTEGER NOT NULL,
+  until INTEGER NOT NULL
+);
+
+-- The last tries of each webhook.
+CREATE TABLE webhook_try (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  webhook INTEGER NOT NULL,
+  good INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  key TEXT NOT NULL,            -- the webhook-id
+  seq INTEGER NOT NULL,         -- of the first event
+  events INTEGER NOT NULL,
+  tries INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  took_ms INTEGER NOT NULL,
+  problem TEXT NOT NULL,
+  answer BLOB NOT NULL          -- the beginning of what the receiver said
+);
+CREATE INDEX webhook_try_of ON webhook_try (webhook, good, id);
 
 -- Who changed what: append-only.
 CREATE TABLE audit (

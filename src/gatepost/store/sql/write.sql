@@ -276,3 +276,69 @@ ON CONFLICT (kind, id) DO UPDATE SET owner = excluded.owner, name = excluded.nam
 
 -- audit
 INSERT INTO audit (at, actor, what, before, after) VALUES (?, ?, ?, ?, ?);
+
+-- drop_directory
+DELETE FROM directory WHERE kind = ? AND id = ?;
+
+-- webhook_there
+SELECT cursor FROM webhook WHERE id = ?;
+
+-- new_webhook
+INSERT INTO webhook VALUES (?, ?, 0, 0, 0, 0);
+
+-- wake_webhook: as if nothing had failed.
+UPDATE webhook SET failures = 0, failing_since = 0, next_at = 0 WHERE id = ?;
+
+-- keep_webhook
+UPDATE webhook SET cursor = ?2, failures = ?3, failing_since = ?4, next_at = ?5, last_ok_at = ?6 WHERE id = ?1;
+
+-- drop_webhook
+DELETE FROM webhook WHERE id = ?;
+
+-- drop_webhook_requests
+DELETE FROM webhook_request WHERE webhook = ?;
+
+-- drop_webhook_replays
+DELETE FROM webhook_replay WHERE webhook = ?;
+
+-- drop_webhook_tries
+DELETE FROM webhook_try WHERE webhook = ?;
+
+-- rows: add_webhook_requests
+INSERT INTO webhook_request (webhook, seqs, first_at, tries, next_at, problem) VALUES (?, ?, ?, ?, ?, ?);
+
+-- change_webhook_request
+UPDATE webhook_request SET first_at = ?2, tries = ?3, next_at = ?4, problem = ?5 WHERE id = ?1;
+
+-- end_webhook_requests
+DELETE FROM webhook_request WHERE id IN carray(?);
+
+-- hasten_webhook_requests: one that takes mail again need not wait for what was put off.
+UPDATE webhook_request SET next_at = ?2 WHERE webhook = ?1 AND next_at > ?2;
+
+-- revive_webhook_requests: what was given up.
+UPDATE webhook_request SET first_at = ?2, tries = 0, next_at = ?2 WHERE webhook = ?1 AND next_at IS NULL;
+
+-- cut_webhook_requests: given up, beyond the newest.
+DELETE FROM webhook_request WHERE webhook = ?1 AND next_at IS NULL AND id <= (
+  SELECT id FROM webhook_request WHERE webhook = ?1 AND next_at IS NULL ORDER BY id DESC LIMIT 1 OFFSET ?2);
+
+-- rows: add_webhook_tries
+INSERT INTO webhook_try (webhook, good, at, key, seq, events, tries, status, took_ms, problem, answer)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- cut_webhook_tries
+DELETE FROM webhook_try WHERE webhook = ?1 AND good = ?2 AND id <= (
+  SELECT id FROM webhook_try WHERE webhook = ?1 AND good = ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3);
+
+-- webhook_replay_count
+SELECT count(*) FROM webhook_replay WHERE webhook = ?;
+
+-- add_webhook_replay
+INSERT INTO webhook_replay (webhook, cursor, until) VALUES (?, ?, ?);
+
+-- keep_webhook_replay
+UPDATE webhook_replay SET cursor = ? WHERE id = ?;
+
+-- end_webhook_replay
+DELETE FROM webhook_replay WHERE id = ?;

@@ -13,6 +13,7 @@ import msgspec
 from gatepost import errors
 from gatepost.model import directory as directories
 from gatepost.model import event as events
+from gatepost.model import webhook as webhooks
 from gatepost.store import port
 from gatepost.store.sqlite import transaction as transactions
 
@@ -27,9 +28,10 @@ _KINDS: dict[str, type[directories.Change]] = {
     "dkim_key": directories.DkimKey,
     "token_key": directories.TokenKey,
     "api_key": directories.ApiKey,
+    "webhook": webhooks.Webhook,
 }
 _WORDS = {kind: word for word, kind in _KINDS.items()}
-_SECRETS = frozenset({"password", "password_mac", "key_mac", "private_key", "secret"})
+_SECRETS = frozenset({"password", "password_mac", "key_mac", "private_key", "secret", "old_secret"})
 
 
 def read(version: int, found: Iterable[tuple[str, str]]) -> directories.Directory:
@@ -48,6 +50,7 @@ def read(version: int, found: Iterable[tuple[str, str]]) -> directories.Director
         dkim_keys=_of(by_kind["dkim_key"], directories.DkimKey),
         token_keys=_of(by_kind["token_key"], directories.TokenKey),
         api_keys=_of(by_kind["api_key"], directories.ApiKey),
+        webhooks=_of(by_kind["webhook"], webhooks.Webhook),
     )
 
 
@@ -84,18 +87,40 @@ def _write(tx: transactions.Transaction, entry: directories.Change, actor: str) 
     if not entry.id:
         entry = msgspec.structs.replace(entry, id=tx.value("next_directory_id", kind))
     body = msgspec.json.encode(entry).decode()
+    removed = isinstance(entry, webhooks.Webhook) and _webhook(tx, entry)
     try:
-        tx.execute("put_directory", kind, entry.id, owner, name, body)
+        if not removed:
+            tx.execute("put_directory", kind, entry.id, owner, name, body)
     except apsw.ConstraintError:
         raise errors.BadInput(f"{kind} {name}", "the name is taken") from None
-    shown = _public(body)
+    shown = None if removed else _public(body)
     tx.execute("audit", tx.now_ms, actor, kind, _public(before[0]) if before else None, shown)
-    done = "changed" if before else "added"
+    done = "removed" if removed else "changed" if before else "added"
     tx.add_event(_event(tx.now_ms, entry, f"{port.actor_name(actor)}: {kind} {_called(tx, entry)} {done}"))
+
+
+def _webhook(tx: transactions.Transaction, entry: webhooks.Webhook) -> bool:
+    """The row of an entry that is written: made, woken, or deleted. Whether it was removed."""
+    if entry.removed:
+        tx.execute("drop_directory", "webhook", entry.id)
+        for statement in (
+            "drop_webhook",
+            "drop_webhook_requests",
+            "drop_webhook_replays",
+            "drop_webhook_tries",
+        ):
+            tx.execute(statement, entry.id)
+    elif tx.value("webhook_there", entry.id) is None:
+        tx.execute("new_webhook", entry.id, tx.value("last_seq") or 0)
+    else:
+        tx.execute("wake_webhook", entry.id)
+    return entry.removed
 
 
 def _event(now_ms: int, entry: directories.Change, detail: str) -> events.Event:
     number = {_kind(entry): entry.id}
+    if isinstance(entry, webhooks.Webhook):
+        number["bridge"] = entry.bridge
     return events.Event(
         at=now_ms,
         state=events.State.CHANGED,
@@ -116,6 +141,8 @@ def _owner(entry: directories.Change) -> int:
             return entry.account
         case directories.DkimKey():
             return entry.domain
+        case webhooks.Webhook():
+            return entry.owner
         case _:
             return 0
 
@@ -139,6 +166,9 @@ def _references(entry: directories.Change) -> list[tuple[str, int]]:
             return [("pool", entry.pool), *([("node", entry.node)] if entry.node else [])]
         case directories.DkimKey():
             return [("domain", entry.domain)]
+        case webhooks.Webhook():
+            owners = (("account", entry.account), ("bridge", entry.bridge))
+            return [(owner, number) for owner, number in owners if number]
         case directories.Account() | directories.Node() | directories.TokenKey() | directories.ApiKey():
             return []
 

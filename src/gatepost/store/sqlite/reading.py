@@ -43,12 +43,12 @@ class Reader:
         """See the port."""
         found: list[messages.Due] = []
         for priority in messages.Priority:
-            bridges = [b for (b,) in self._rows("due_bridges", lane, priority.value, now_ms)]
+            bridges = [b for (b,) in self.rows("due_bridges", lane, priority.value, now_ms)]
             if not bridges or len(found) >= limit:
                 continue
             share = -(-(limit - len(found)) // len(bridges))
             turns = [
-                [self._due(row) for row in self._rows("due", lane, priority.value, bridge, now_ms, share)]
+                [self._due(row) for row in self.rows("due", lane, priority.value, bridge, now_ms, share)]
                 for bridge in bridges
             ]
             for position in range(max(map(len, turns))):
@@ -99,8 +99,8 @@ class Reader:
     def bodies(self, wanted: Sequence[int]) -> dict[int, tuple[bytes, ...]]:
         """See the port."""
         bound = names.int64s(list(wanted))
-        found = {rows.integer(ident): [rows.octets(data)] for ident, data in self._rows("bodies", bound)}
-        for message, part, data in self._rows("body_parts", bound):
+        found = {rows.integer(ident): [rows.octets(data)] for ident, data in self.rows("bodies", bound)}
+        for message, part, data in self.rows("body_parts", bound):
             parts = found.get(rows.integer(message))
             if parts is not None and len(parts) == part:
                 parts.append(rows.octets(data))
@@ -130,7 +130,7 @@ class Reader:
 
     def provider_of(self, domain: str) -> str:
         """See the port."""
-        for (text,) in self._rows("provider_of", domain):
+        for (text,) in self.rows("provider_of", domain):
             return str(text)
         return domain
 
@@ -142,7 +142,7 @@ class Reader:
         """See the port."""
         version = self.directory_version()
         while True:  # both reads have to see one version; another writer may come between them
-            found = directory.read(version, self._rows("directory_rows"))
+            found = directory.read(version, self.rows("directory_rows"))
             after = self.directory_version()
             if after == version:
                 return found
@@ -155,13 +155,13 @@ class Reader:
         wanted = set(slots)
         return [
             port.LaneHead(rows.integer(lane), rows.integer(source), str(provider), rows.integer(next_at))
-            for lane, source, provider, next_at in self._rows("heads")
+            for lane, source, provider, next_at in self.rows("heads")
             if rows.integer(lane) % port.SLOTS in wanted
         ]
 
     def networks(self, now_ms: int) -> list[suppressions.Suppression]:
         """See the port."""
-        return [rows.suppression_of(row) for row in self._rows("networks", now_ms, port.NETWORKS)]
+        return [rows.suppression_of(row) for row in self.rows("networks", now_ms, port.NETWORKS)]
 
     def suppressions(
         self, where: filters.Where, after: int, limit: int
@@ -177,7 +177,13 @@ class Reader:
 
     def tail(self, after: int, limit: int) -> list[events.Event]:
         """See the port."""
-        return [rows.event_of(row, self._texts.of) for row in self._rows("tail", after, limit)]
+        return [rows.event_of(row, self._texts.of) for row in self.rows("tail", after, limit)]
+
+    def events_at(self, seqs: Sequence[int]) -> list[events.Event]:
+        """These, in order."""
+        return [
+            rows.event_of(row, self._texts.of) for row in self.rows("events_by_seq", names.int64s(list(seqs)))
+        ]
 
     def first_seq(self) -> int:
         """See the port."""
@@ -185,7 +191,7 @@ class Reader:
 
     def done_once(self, owner: int, key: str) -> bytes | None:
         """See the port."""
-        for digest, _ in self._rows("idempotent_answer", owner, key):
+        for digest, _ in self.rows("idempotent_answer", owner, key):
             return rows.octets(digest)
         return None
 
@@ -205,7 +211,7 @@ class Reader:
 
     def message(self, identity: int) -> messages.Message | None:
         """See the port."""
-        for row in self._rows("message", identity):
+        for row in self.rows("message", identity):
             if identity <= rows.integer(row[0]) + rows.integer(row[20]):
                 return self._message(row)
         return None
@@ -248,20 +254,20 @@ class Reader:
 
     def trace(self, identity: int) -> list[events.Event]:
         """See the port."""
-        for row in self._rows("message", identity):
+        for row in self.rows("message", identity):
             first, last = rows.integer(row[0]), rows.integer(row[0]) + rows.integer(row[20])
             if identity <= last:
-                return [rows.event_of(r, self._texts.of) for r in self._rows("trace", first, last)]
+                return [rows.event_of(r, self._texts.of) for r in self.rows("trace", first, last)]
         return []
 
     def messages_to(self, key: str, limit: int) -> list[int]:
         """See the port."""
-        return [rows.integer(m) for (m,) in self._rows("messages_to", addresses.hash64(key), limit)]
+        return [rows.integer(m) for (m,) in self.rows("messages_to", addresses.hash64(key), limit)]
 
     def open_delivery(self, identity: int) -> tuple[fact_values.OpenDelivery, str] | None:
         """See the port."""
         for row in names.json_rows(self.db, self._sql["open_delivery"], (identity,), rows.OPEN_ROWS):
-            for (reason,) in self._rows("open_reason", identity):
+            for (reason,) in self.rows("open_reason", identity):
                 return rows.open_of(row, self._texts.of), str(reason or "")
         return None
 
@@ -272,7 +278,7 @@ class Reader:
 
     def paces(self) -> dict[int, paces.Pace]:
         """See the port."""
-        return {rows.integer(lane): _PACE.decode(str(text)) for lane, text in self._rows("paces")}
+        return {rows.integer(lane): _PACE.decode(str(text)) for lane, text in self.rows("paces")}
 
     def queues(self, where: filters.Where, limit: int) -> list[port.QueueLine]:
         """See the port."""
@@ -295,13 +301,13 @@ class Reader:
         """See the port."""
         with self.db:
             kept = {
-                rows.integer(row[0]): [rows.integer(v) for v in row[1:]] for row in self._rows("ledger_kept")
+                rows.integer(row[0]): [rows.integer(v) for v in row[1:]] for row in self.rows("ledger_kept")
             }
             again = {
                 rows.integer(row[0]): [rows.integer(v) for v in row[1:]]
-                for row in self._rows("ledger_recounted")
+                for row in self.rows("ledger_recounted")
             }
-            still = {rows.integer(bridge): rows.integer(count) for bridge, count in self._rows("ledger_open")}
+            still = {rows.integer(bridge): rows.integer(count) for bridge, count in self.rows("ledger_open")}
         nothing = [0, 0, 0, 0, 0]
         return [
             (
@@ -322,7 +328,7 @@ class Reader:
                 self._texts.of(provider),
                 rows.integer(count),
             )
-            for at, state, outcome, category, provider, count in self._rows("counted", minute)
+            for at, state, outcome, category, provider, count in self.rows("counted", minute)
         ]
 
     def open_count(self) -> int:
@@ -331,33 +337,33 @@ class Reader:
 
     def reports(self, before: int, limit: int) -> list[late.Filed]:
         """See the port."""
-        return [late_rows.report_of(row) for row in self._rows("reports", before or _NEWEST, limit)]
+        return [late_rows.report_of(row) for row in self.rows("reports", before or _NEWEST, limit)]
 
     def report(self, identity: int) -> late.Filed | None:
         """See the port."""
-        for row in self._rows("report", identity):
+        for row in self.rows("report", identity):
             return late_rows.report_of(row)
         return None
 
     def stuck(self, before_ms: int, limit: int) -> list[int]:
         """See the port."""
-        return [rows.integer(ident) for (ident,) in self._rows("stuck", before_ms, limit)]
+        return [rows.integer(ident) for (ident,) in self.rows("stuck", before_ms, limit)]
 
     def notices(self, now_ms: int, limit: int, most: int) -> list[port.Pending]:
         """See the port."""
         found: list[port.Pending] = []
-        for message, made, original in self._rows("notices", now_ms, limit).fetchall():
+        for message, made, original in self.rows("notices", now_ms, limit).fetchall():
             told = self._told(rows.integer(message), most)
             found += [
                 port.Pending(self._message(row), rows.integer(made), rows.octets(original), told)
-                for row in self._rows("exact_message", message)
+                for row in self.rows("exact_message", message)
             ]
         return found
 
     def _told(self, message: int, most: int) -> tuple[port.Told, ...]:
-        asked = {rows.integer(row[0]): row[1:] for row in self._rows("notice_recipients", message, most)}
+        asked = {rows.integer(row[0]): row[1:] for row in self.rows("notice_recipients", message, most)}
         told: list[port.Told] = []
-        for row in self._rows("events_by_seq", names.int64s(list(asked))):
+        for row in self.rows("events_by_seq", names.int64s(list(asked))):
             event = rows.event_of(row, self._texts.of)
             action, orcpt, detail = asked[event.seq]
             told.append(port.Told(event, notify.Action(rows.integer(action)), str(orcpt), str(detail)))
@@ -365,11 +371,12 @@ class Reader:
 
     # --- small things
 
-    def _rows(self, statement: str, *bindings: object) -> apsw.Cursor:
+    def rows(self, statement: str, *bindings: object) -> apsw.Cursor:
+        """The rows of a named statement."""
         return self.db.execute(self._sql[statement], bindings)
 
     def _number(self, statement: str, *bindings: object) -> int:
-        for (value,) in self._rows(statement, *bindings):
+        for (value,) in self.rows(statement, *bindings):
             return rows.integer(value)
         return 0
 

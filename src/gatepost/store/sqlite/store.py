@@ -35,6 +35,7 @@ from gatepost.store.sqlite import (
     noticing,
     reading,
     settling,
+    webhooks,
     writer,
 )
 from gatepost.store.sqlite import transaction as transactions
@@ -86,6 +87,7 @@ class SqliteStore:
             lambda: connections.open_file(path, write=True), self._lock_path, worker, clock
         )
         self._closed = False
+        self.webhooks = webhooks.Webhooks(self._write, self._scan)
 
     # --- the flow of mail
 

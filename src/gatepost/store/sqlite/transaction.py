@@ -43,6 +43,8 @@ class Transaction:
                 "add_counters",
                 "add_ledger",
                 "assign_slots",
+                "add_webhook_requests",
+                "add_webhook_tries",
             )
         }
         self.names = names.Names(db, self.sql)

@@ -1,0 +1,1 @@
+"""Tells other programs of events over HTTP: pure parts (``signature``, ``schedule``, ``payload``) and what drives them."""

@@ -64,6 +64,8 @@ async def test_a_bridge_has_so_many_at_most(house: houses.House) -> None:
         ("lists", ["x"] * 101, "lists: "),
         ("name", "a/b", "name: "),
         ("dialect", "klingon", "dialect: "),
+        ("dialect", "ses", "batch: the dialect ses tells one event"),
+        ("basic_auth", "nobody", "basic_auth: "),
         ("more", 1, "unknown field"),
     ],
 )
@@ -131,3 +133,17 @@ async def test_a_range_is_told_once_more(house: houses.House) -> None:
     assert (replay.cursor, replay.until) == (1, newest)
     for wrong in ({}, {"after": 1, "dead": True}, {"after": newest}, {"after": 5, "until": 4}, {"after": -1}):
         assert (await house.ask("POST", "/v1/webhooks/1/replay", wrong)).status == 422, wrong
+
+
+async def test_a_dialect_with_a_password_and_a_key_to_verify_with(house: houses.House) -> None:
+    body = {**NEW, "dialect": "sendgrid", "basic_auth": "hook:secret-word"}
+    new = await made(house, body)
+    assert new["webhook"]["basic_auth"] is True
+    assert new["webhook"]["verification_key"].startswith("MFkw")
+    path = f"/v1/webhooks/{new['webhook']['id']}"
+    for given, kept in ((None, "hook:secret-word"), ("", "")):
+        said = await house.ask("PUT", path, {**body, "basic_auth": given})
+        assert said.json["basic_auth"] is bool(kept)
+        entry = next(one for one in (await house.store.directory()).webhooks if one.name == "crm")
+        assert entry.basic_auth == kept
+    assert "secret-word" not in (await house.get("/v1/audit")).text

@@ -9,11 +9,11 @@ import standardwebhooks
 import svix
 
 from gatepost.feed.webhooks import signature
-from gatepost.store import credentials
+from gatepost.store import credentials, webhook_keys
 
 NOW = round(dt.datetime.now(dt.UTC).timestamp())
 BODY = b'{"id":"evt_1","type":"bounced"}'
-SECRET, OLD = (credentials.webhook_secret(credentials.new_secret()) for _ in range(2))
+SECRET, OLD = (webhook_keys.secret_of(credentials.new_secret()) for _ in range(2))
 VERIFIERS = pytest.mark.parametrize(
     "verifier", [standardwebhooks.Webhook, svix.Webhook], ids=["standardwebhooks", "svix"]
 )

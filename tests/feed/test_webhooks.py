@@ -13,6 +13,7 @@ import pytest
 import standardwebhooks
 from aiohttp import web
 from tests.feed import hooked
+from tests.store import store_values
 
 from gatepost import clock as clocks
 from gatepost.feed import metrics
@@ -284,6 +285,23 @@ async def test_a_teller_that_is_killed_again_and_again_loses_nothing(store: port
             await receiver.wait_taken(wanted)
             await hooked.wait_progress(store, one.id, lambda at: at.cursor >= wanted[-1])
             await hooked.wait_nothing_waits(store)
+
+
+async def test_a_dialect_knows_the_message_and_says_nothing_of_what_it_has_no_words_for(
+    store: port.Store,
+) -> None:
+    made = store_values.Maker().submission("ann@rcpt.test")
+    async with hooked.receiving() as receiver, hooked.telling_all(store):
+        one = await hooked.add(store, receiver.url, dialect="mailgun", basic_auth="hook:word")
+        receiver.says = lambda *_: web.Response(status=201)
+        await store.accept([made], store_values.refuse)
+        await receiver.wait_asked(1)
+        newest = await store.last_seq()
+        await hooked.wait_progress(store, one.id, lambda at: at.cursor >= newest)
+    [(_, body, headers)] = receiver.asked  # of the recipient's event, not of the message's
+    told = json.loads(body)["event-data"]
+    assert (told["event"], told["message"]["headers"]["message-id"]) == ("accepted", "1@shop.test")
+    assert headers["Authorization"] == "Basic aG9vazp3b3Jk"
 
 
 async def test_how_far_it_is_behind_is_told_to_prometheus(store: port.Store) -> None:

@@ -5,7 +5,8 @@ import random
 from gatepost import clock as clocks
 from gatepost import config
 from gatepost.app import compose
-from gatepost.feed.webhooks import runner, schedule, telling
+from gatepost.feed.webhooks import dialect, runner, schedule, telling
+from gatepost.model import webhook as webhook_values
 from gatepost.net import addresses, posting, tls
 from gatepost.store import port
 
@@ -17,6 +18,11 @@ def means(settings: config.Settings) -> telling.Means:
         finds=compose.build_resolver(settings, clock),
         rules=addresses.rules(settings.webhooks.allow_networks, (), addresses.own_addresses()),
         context=tls.client_context(verify=True, ca_path=settings.delivery.tls_ca),
+        dialects={
+            one: dialect.read(one.value)
+            for one in webhook_values.Dialect
+            if one is not webhook_values.Dialect.EVENTS
+        },
         timeout_s=settings.webhooks.timeout_s,
         clock=clock,
     )

@@ -35,7 +35,8 @@ def add_(  # noqa: PLR0913 - one for each option
     list: Some = (),  # noqa: A002 - the option's name
     category: Some = (),
     batch: int = 1,
-    dialect: Literal["events"] = "events",
+    dialect: Literal["events", "ses", "sendgrid", "mailgun", "postmark"] = "events",
+    basic_auth: str = "",
     json: context.Json = False,
     config: context.Config = context.DEFAULT,
 ) -> int:
@@ -66,13 +67,27 @@ def add_(  # noqa: PLR0913 - one for each option
     batch
         Events in one request, at most; above 1 the body is a list.
     dialect
-        The form of what is told.
+        The form of what is told: Gatepost's own, or that of another provider.
+    basic_auth
+        user:password, where the receiver wants HTTP Basic authentication.
     """
     from gatepost.console import webhook_plan
 
     given = () if kind == ("all",) else webhook_plan.KINDS if kind is None else kind
     raw = webhook_plan.WebhookPlan(
-        name, url, account, bridge, given, from_bridge, source, sender_domain, list, category, batch, dialect
+        name,
+        url,
+        account,
+        bridge,
+        given,
+        from_bridge,
+        source,
+        sender_domain,
+        list,
+        category,
+        batch,
+        dialect,
+        basic_auth=basic_auth or None,
     )
     try:
         wanted = msgspec.convert(msgspec.to_builtins(raw), webhook_plan.WebhookPlan)
@@ -84,6 +99,8 @@ def add_(  # noqa: PLR0913 - one for each option
     else:
         show.line(f"webhook {name!r} added; its secret is shown only now:")
         show.line(f"  secret   {secret}")
+        if made.verification_key:
+            show.line(f"  SendGrid's verification key   {made.verification_key}")
     return 0
 
 
@@ -177,9 +194,9 @@ def rotate_(name: str, /, *, json: context.Json = False, config: context.Config 
         Its name, or its number.
     """
     from gatepost.console import webhook_plan
-    from gatepost.store import credentials
+    from gatepost.store import credentials, webhook_keys
 
-    secret = credentials.webhook_secret(credentials.new_secret())
+    secret = webhook_keys.secret_of(credentials.new_secret())
     now = context.now_ms()
     context.run(_change(name, config, lambda old: webhook_plan.rotated(old, secret, now)))
     if json:
@@ -273,10 +290,10 @@ async def _add(
     from gatepost.app import webhooks
     from gatepost.console import webhook_plan
     from gatepost.model import webhook as webhook_values
-    from gatepost.store import credentials, shapes
+    from gatepost.store import credentials, shapes, webhook_keys
 
     await webhooks.check_url(wanted.url, settings, webhooks.means(settings))
-    secret, now = credentials.webhook_secret(credentials.new_secret()), context.now_ms()
+    secret, now = webhook_keys.secret_of(credentials.new_secret()), context.now_ms()
     async with context.operated(settings) as (store, operator):
         known = await store.directory()
         account, bridge = webhook_plan.owner_of(wanted, known, None)

@@ -28,7 +28,7 @@ class WebhookPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A webhook that is wanted. account, bridge: whose events; null: of all accounts, of all Bridges. kinds: states; empty: all.
 
     bridges, sources, sender_domains, lists, categories: only events with one of these; empty: with any. batch: events in one
-    request, at most; above 1 the body is a list. off: it is told nothing; what is to come waits for it.
+    request, at most; above 1 the body is a list. basic_auth: ``user:password`` for HTTP Basic authentication; null: as it is; empty: none. off: it is told nothing; what is to come waits for it.
     """
 
     name: operation.Name
@@ -42,8 +42,9 @@ class WebhookPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lists: _Some = ()
     categories: _Some = ()
     batch: Annotated[int, msgspec.Meta(ge=1, le=webhooks.BATCH)] = 1
-    dialect: Literal["events"] = "events"
+    dialect: Literal["events", "ses", "sendgrid", "mailgun", "postmark"] = "events"
     off: bool = False
+    basic_auth: Annotated[str, msgspec.Meta(max_length=200)] | None = None
 
 
 def owner_of(
@@ -72,6 +73,11 @@ def entry(wanted: WebhookPlan, old: webhooks.Webhook, now_ms: int) -> webhooks.W
     for category in wanted.categories:
         if category not in {one.value for one in verdicts.Category}:
             raise errors.BadInput("categories", f"{category!r} is no category (docs/categories.md)")
+    dialect = webhooks.Dialect(wanted.dialect)
+    if wanted.batch > 1 and not dialect.several:
+        raise errors.BadInput("batch", f"the dialect {dialect} tells one event in a request")
+    if wanted.basic_auth and (":" not in wanted.basic_auth or not wanted.basic_auth.isprintable()):
+        raise errors.BadInput("basic_auth", "is not user:password")
     off_since = (old.off_since or now_ms) if wanted.off else 0
     return msgspec.structs.replace(
         old,
@@ -84,7 +90,8 @@ def entry(wanted: WebhookPlan, old: webhooks.Webhook, now_ms: int) -> webhooks.W
         lists=wanted.lists,
         categories=wanted.categories,
         batch=wanted.batch,
-        dialect=webhooks.Dialect(wanted.dialect),
+        dialect=dialect,
+        basic_auth=old.basic_auth if wanted.basic_auth is None else wanted.basic_auth,
         off_since=off_since,
         off_reason=(old.off_reason or "by hand") if wanted.off else "",
     )

@@ -13,7 +13,7 @@ from gatepost.console import changing, operation, webhook_plan
 from gatepost.model import directory as directories
 from gatepost.model import webhook as webhook_values
 from gatepost.net import problem
-from gatepost.store import credentials, shapes, webhook_shapes, webhooks
+from gatepost.store import shapes, webhook_keys, webhook_shapes, webhooks
 
 Shape = webhook_shapes.WebhookShape
 _ONE = "/v1/webhooks/{webhook}"
@@ -173,7 +173,7 @@ class _Webhooks:
     ) -> operation.Answer[NewWebhook]:
         operation.checked_name(wanted.name)
         await self._p.check_url(wanted.url)
-        secret = credentials.webhook_secret(changing.drawer(self._p.common, call)("webhook"))
+        secret = webhook_keys.secret_of(changing.drawer(self._p.common, call)("webhook"))
 
         def decide(known: directories.Directory) -> list[directories.Change]:
             account, bridge = webhook_plan.owner_of(wanted, known, call.caller.bridge)
@@ -224,7 +224,7 @@ class _Webhooks:
         return operation.Answer(shape)
 
     async def rotate(self, call: operation.Call, _: operation.Nothing) -> operation.Answer[NewSecret]:
-        secret = credentials.webhook_secret(changing.drawer(self._p.common, call)("webhook"))
+        secret = webhook_keys.secret_of(changing.drawer(self._p.common, call)("webhook"))
 
         def decide(known: directories.Directory) -> list[directories.Change]:
             return [webhook_plan.rotated(_named(call, known), secret, self._clock.now_ms())]

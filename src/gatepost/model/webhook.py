@@ -22,9 +22,18 @@ KINDS = (
 
 
 class Dialect(enum.StrEnum):
-    """The form of what is told. EVENTS: Gatepost's own, the events of its API."""
+    """The form of what is told. EVENTS: Gatepost's own, the events of its API; the others are those of other providers."""
 
     EVENTS = "events"
+    SES = "ses"
+    SENDGRID = "sendgrid"
+    MAILGUN = "mailgun"
+    POSTMARK = "postmark"
+
+    @property
+    def several(self) -> bool:
+        """Whether one request may hold several events."""
+        return self in {Dialect.EVENTS, Dialect.SENDGRID}
 
 
 class Webhook(msgspec.Struct, frozen=True, gc=False, tag="webhook", omit_defaults=True):
@@ -33,7 +42,7 @@ class Webhook(msgspec.Struct, frozen=True, gc=False, tag="webhook", omit_default
     account, bridge: whose events; 0: of all accounts, of all Bridges of the account. kinds: states in words; empty: all.
     bridges, sources, sender_domains, lists, categories: only events with one of these; empty: with any. batch: events in one
     request, at most. secret: what requests are signed with, base64 behind ``whsec_``; old_secret signs beside it until old_until.
-    off_since: when it was switched off, or 0. removed: never stored; writing it deletes the entry. The times in ms.
+    basic_auth: ``user:password`` for HTTP Basic authentication, or empty. off_since: when it was switched off, or 0. removed: never stored; writing it deletes the entry. The times in ms.
     """
 
     id: int
@@ -55,6 +64,7 @@ class Webhook(msgspec.Struct, frozen=True, gc=False, tag="webhook", omit_default
     created_at: int = 0
     off_since: int = 0
     off_reason: str = ""
+    basic_auth: str = ""
     removed: bool = False
 
     @property

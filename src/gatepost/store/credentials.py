@@ -11,8 +11,6 @@ import hashlib
 import hmac
 import secrets
 
-from gatepost.model import webhook
-
 KEY_PREFIX = "gp_"  # so that people and secret scanners know an API key when they see one
 _RANDOM_BYTES = 24
 _NO_MAC = bytes(hashlib.sha256().digest_size)
@@ -26,11 +24,6 @@ def new_secret() -> str:
 def new_key() -> str:
     """An API key: the same behind ``gp_``."""
     return KEY_PREFIX + new_secret()
-
-
-def webhook_secret(random: str) -> str:
-    """What a webhook's requests are signed with, out of a random text: base64 behind ``whsec_``, as Standard Webhooks writes it."""
-    return webhook.SECRET_PREFIX + base64.b64encode(random.encode()).decode()
 
 
 def new_pepper() -> bytes:

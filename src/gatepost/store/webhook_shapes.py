@@ -5,7 +5,9 @@ import msgspec
 from gatepost.model import moment as moments
 from gatepost.model import reply as replies
 from gatepost.model import webhook as webhook_values
-from gatepost.store import shapes, webhooks
+from gatepost.store import shapes, webhook_keys, webhooks
+
+_SENDGRID = webhook_values.Dialect.SENDGRID
 
 
 class ProgressShape(msgspec.Struct, frozen=True):
@@ -29,7 +31,7 @@ class WebhookShape(msgspec.Struct, frozen=True):
     """A webhook: all but its secret. account, bridge: whose events; null: of all. kinds: states; empty: all. The other lists: only
 
     events with one of these; empty: with any. old_secret_until: until then the secret before signs, too. off_since: null while it
-    is told of events.
+    is told of events. basic_auth: whether there is one. verification_key: what SendGrid's receivers verify with.
     """
 
     id: str
@@ -45,6 +47,8 @@ class WebhookShape(msgspec.Struct, frozen=True):
     categories: tuple[str, ...]
     batch: int
     dialect: str
+    basic_auth: bool
+    verification_key: str | None
     created_at: str | None
     old_secret_until: str | None
     off_since: str | None
@@ -98,6 +102,8 @@ def webhook(
         categories=one.categories,
         batch=one.batch,
         dialect=one.dialect.value,
+        basic_auth=bool(one.basic_auth),
+        verification_key=webhook_keys.verification_key(one.secret) if one.dialect is _SENDGRID else None,
         created_at=moments.text_or_none(one.created_at),
         old_secret_until=moments.text_or_none(one.old_until if one.old_until > now_ms else 0),
         off_since=moments.text_or_none(one.off_since),

@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from gatepost.model import event as events
+from gatepost.model import message as messages
 
 DEAD = 10_000  # requests that were given up, kept of each webhook
 TRIES = 500  # good ones, and as many bad ones, kept of each webhook
@@ -118,6 +119,10 @@ class Webhooks(Protocol):
 
     async def events_at(self, seqs: Sequence[int]) -> list[events.Event]:
         """These events, in order; one that is not kept any more is absent."""
+        ...
+
+    async def messages_at(self, wanted: Sequence[int]) -> Mapping[int, messages.Message]:
+        """These messages, by id; one that is not kept any more is absent."""
         ...
 
     async def tries(self, webhook: int, before: int, limit: int, *, failed: bool) -> list[Try]:

@@ -1,11 +1,13 @@
 """What is told: the body of a request in a webhook's dialect, and ids that stay the same however often it is told. Pure."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from gatepost.feed.webhooks import dialect, signature, words
 from gatepost.model import event as events
+from gatepost.model import message as messages
 from gatepost.model import webhook as webhooks
 from gatepost.store import filters, shapes
 
@@ -30,33 +32,52 @@ class Told(msgspec.Struct, frozen=True):
     data: shapes.EventShape
 
 
-Render = Callable[[webhooks.Webhook, Sequence[events.Event], shapes.Names], Body | None]
+class Known(msgspec.Struct, frozen=True):
+    """What a request is made with. messages: those of its events, as far as they are kept; only dialects of others use them."""
+
+    names: shapes.Names
+    dialects: Mapping[webhooks.Dialect, dialect.Dialect]
+    messages: Mapping[int, messages.Message]
+    at_s: int
 
 
-def own(webhook: webhooks.Webhook, found: Sequence[events.Event], names: shapes.Names) -> Body | None:
-    """Gatepost's own form: one event, or a list where the webhook takes several at once."""
-    told = [_told(one, names) for one in found]
+def body(webhook: webhooks.Webhook, found: Sequence[events.Event], known: Known) -> Body | None:
+    """A request's; None: its dialect has no words for these events."""
+    if webhook.dialect in known.dialects:
+        return _in_dialect(webhook, found, known, known.dialects[webhook.dialect])
+    told = [_told(one, known.names) for one in found]
     return Body(msgspec.json.encode(told if webhook.batch > 1 else told[0]))
 
 
 def _told(one: events.Event, names: shapes.Names) -> Told:
     shape = shapes.event(one, names)
-    return Told(id_of(one), one.state.word if one.seq else TEST, shape.at, shape)
+    return Told(words.id_of(one), one.state.word if one.seq else TEST, shape.at, shape)
 
 
-RENDERS: dict[webhooks.Dialect, Render] = {webhooks.Dialect.EVENTS: own}
+def _in_dialect(
+    webhook: webhooks.Webhook, found: Sequence[events.Event], known: Known, form: dialect.Dialect
+) -> Body | None:
+    def sign(said: Mapping[str, object]) -> Mapping[str, str]:
+        if form.signed != "mailgun":
+            return {}
+        return signature.mailgun(webhook.secret, known.at_s, str(said["token"]))
 
-
-def id_of(event: events.Event) -> str:
-    """The same for one event for ever, and no other's; also another installation's are others."""
-    return f"evt_{event.at:x}_{event.seq:x}"
+    written = [form.write(one, known.messages.get(one.message), sign) for one in found]
+    made = [one for one in written if one is not None]
+    if not made:
+        return None
+    raw = msgspec.json.encode([value for value, _ in made] if form.several else made[0][0])
+    more = made[0][1]
+    if form.signed == "sendgrid":
+        more = {**more, **signature.sendgrid(webhook.secret, known.at_s, raw)}
+    return Body(raw, form.content_type, tuple(more.items()))
 
 
 def key_of(found: Sequence[events.Event]) -> str:
     """A request's ``webhook-id``: that of its event, or one made of all of them."""
     if len(found) == 1:
-        return id_of(found[0])
-    made = hashlib.blake2b(" ".join(map(id_of, found)).encode(), digest_size=15)
+        return words.id_of(found[0])
+    made = hashlib.blake2b(" ".join(map(words.id_of, found)).encode(), digest_size=15)
     return f"evts_{made.hexdigest()}"
 
 

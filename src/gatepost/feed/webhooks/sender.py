@@ -9,13 +9,14 @@ Not here: when to try again (``schedule``), other webhooks: each has a Sender of
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
 from gatepost import log as logs
 from gatepost.feed.webhooks import payload, schedule, telling
 from gatepost.model import event as events
+from gatepost.model import message as messages
 from gatepost.model import webhook as webhook_values
 from gatepost.net import posting
 from gatepost.store import port, shapes, webhooks, windows
@@ -157,11 +158,13 @@ class Sender:
     async def _round(self, receiver: telling.Receiver, work: _Work) -> str:
         """Tell, and write what came of it. Why it is to be switched off, or empty."""
 
+        known = await self._messages(work)
+
         async def told(
             request: webhooks.Request, found: Sequence[events.Event]
         ) -> tuple[schedule.Ended, webhooks.Try | None]:
             async with self._permits:
-                return await receiver.tell(request, found)
+                return await receiver.tell(request, found, known)
 
         async with asyncio.TaskGroup() as tasks:
             asked = [tasks.create_task(told(request, found)) for request, found in work.told]
@@ -179,6 +182,13 @@ class Sender:
             last = next((one.problem for one in ended if one.problem), "")
             return f"the receiver has taken nothing for too long; at last: {last}"
         return ""
+
+    async def _messages(self, work: _Work) -> Mapping[int, messages.Message]:
+        """The messages of the events that are told; Gatepost's own form needs none."""
+        if self.webhook.dialect is webhook_values.Dialect.EVENTS:
+            return {}
+        wanted = {event.message for _, found in work.told for event in found if event.message}
+        return await self._store.messages_at(sorted(wanted))
 
     async def _keep(self, done: webhooks.Round) -> None:
         await self._store.keep(done)

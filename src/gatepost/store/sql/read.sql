@@ -227,3 +227,6 @@ SELECT id, webhook, cursor, until FROM webhook_replay WHERE webhook = ? ORDER BY
 
 -- events_by_seq
 SELECT * FROM event WHERE seq IN carray(?) ORDER BY seq;
+
+-- messages_by_id
+SELECT * FROM message WHERE id IN carray(?);

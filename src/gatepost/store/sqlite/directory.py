@@ -31,7 +31,9 @@ _KINDS: dict[str, type[directories.Change]] = {
     "webhook": webhooks.Webhook,
 }
 _WORDS = {kind: word for word, kind in _KINDS.items()}
-_SECRETS = frozenset({"password", "password_mac", "key_mac", "private_key", "secret", "old_secret"})
+_SECRETS = frozenset(
+    {"password", "password_mac", "key_mac", "private_key", "secret", "old_secret", "basic_auth"}
+)
 
 
 def read(version: int, found: Iterable[tuple[str, str]]) -> directories.Directory:

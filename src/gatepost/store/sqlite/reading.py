@@ -216,6 +216,10 @@ class Reader:
                 return self._message(row)
         return None
 
+    def messages_at(self, wanted: Sequence[int]) -> list[messages.Message]:
+        """These."""
+        return [self._message(row) for row in self.rows("messages_by_id", names.int64s(list(wanted)))]
+
     def find_messages(self, where: filters.Where, before: int, limit: int) -> port.Messages:
         """See the port."""
         newest = before or _NEWEST

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from gatepost.model import event as events
+from gatepost.model import message as messages
 from gatepost.store import webhooks
 from gatepost.store.sqlite import names, reading, rows
 from gatepost.store.sqlite import transaction as transactions
@@ -71,6 +72,11 @@ class Webhooks:
     async def events_at(self, seqs: Sequence[int]) -> list[events.Event]:
         """See the port."""
         return await self._scan(lambda reader: reader.events_at(seqs)) if seqs else []
+
+    async def messages_at(self, wanted: Sequence[int]) -> Mapping[int, messages.Message]:
+        """See the port."""
+        found = await self._scan(lambda reader: reader.messages_at(wanted)) if wanted else []
+        return {one.id: one for one in found}
 
     async def tries(self, webhook: int, before: int, limit: int, *, failed: bool) -> list[webhooks.Try]:
         """See the port."""

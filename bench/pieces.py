@@ -19,9 +19,11 @@ from gatepost.model import event as events
 from gatepost.model import facts as fact_values
 from gatepost.model import ids
 from gatepost.model import message as messages
+from gatepost.model import pace as paces
 from gatepost.model import reply as replies
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
+from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
 from gatepost.net import resolver
 from gatepost.policy import admit
@@ -166,6 +168,9 @@ class NullStore:
     async def provider_of(self, domain: str) -> str:
         return domain
 
+    async def paces(self) -> Mapping[int, paces.Pace]:
+        return {}
+
 
 def _store() -> port.Store:
     return cast("port.Store", NullStore())
@@ -299,6 +304,9 @@ def clients(tasks: asyncio.TaskGroup, count: int) -> list[Client]:
 
 class _Opener:
     """Opens connections to a receiver that takes everything, without a socket."""
+
+    async def suppressed(self) -> suppressions.Networks:
+        return suppressions.Networks()
 
     async def open(
         self, plan: route.Plan, source: directories.Source, callbacks: opener.Opened

@@ -61,8 +61,8 @@ async def told(zone: Zone, policy: bytes | str = POLICY, **changes: Any) -> list
             (f"127.0.0.1:{server.port}",),
             clock=clocks.FakeClock(),
             shuffle=lambda _: None,
-            timeout_s=0.2,
-            lifetime_s=0.4,
+            timeout_s=1.0,
+            lifetime_s=2.0,
         )
         return dns_findings.findings(await dns_looks.Looks(finds, fetch).look(of))
 

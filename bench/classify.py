@@ -20,10 +20,9 @@ from pathlib import Path
 import msgspec
 
 from bench import parts
-from gatepost.app import compose
+from gatepost.app import compose, judging
 from gatepost.classify import classifier as classifiers
 from gatepost.classify import folding, rules, ruleset, template
-from gatepost.cli import judging
 from gatepost.model import reply as replies
 
 ROUNDS = 40

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gatepost.app import judging
 from gatepost.classify import classifier as classifiers
 from gatepost.classify import meanings, rules
-from gatepost.cli import judging
 from gatepost.model import reply as replies
 from gatepost.model import verdict as verdicts
 

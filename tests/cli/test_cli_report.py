@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from tests.cli import cli_values as values
 
-from gatepost.cli import classifying, context, judging, mbox
+from gatepost.app import judging
+from gatepost.cli import classifying, context, mbox
 from gatepost.cli import reported as reported_values
 from gatepost.reports import limits
 

@@ -12,8 +12,8 @@ import msgspec
 from tests.store import store_values
 
 from gatepost import clock as clocks
-from gatepost import errors
-from gatepost.app import serving
+from gatepost import config, errors
+from gatepost.app import explaining, serving
 from gatepost.console import api, auth, changing, pages, pieces, rates
 from gatepost.console import events as console_events
 from gatepost.console import settings as console_settings
@@ -64,6 +64,7 @@ class House:
         self.operations = serving.all_operations(
             console_events.Parts(common, self.hub.follow, places),
             console_webhooks.Parts(common, self._check_url, self._test),
+            explaining.Explainer(config.Settings(), {}, self.clock).explain,
             self.metrics.text,
         )
         self.api = api.Api(

@@ -121,7 +121,8 @@ def _document() -> Any:
     common = changing.Parts(_NoStore(), b"", clocks.SystemClock(), lambda _: None)  # type: ignore[arg-type]
     parts = console_events.Parts(common, lambda *_: None, pieces.Places(1))  # type: ignore[arg-type]
     hooks = console_webhooks.Parts(common, lambda _: None, lambda *_: None)  # type: ignore[arg-type, return-value]
-    return json.loads(openapi.document(serving.all_operations(parts, hooks, lambda: None), "1"))  # type: ignore[arg-type, return-value]
+    operations = serving.all_operations(parts, hooks, lambda _: None, lambda: None)  # type: ignore[arg-type, return-value]
+    return json.loads(openapi.document(operations, "1"))
 
 
 def _operations() -> Iterator[Operation]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from gatepost import clock as clocks
 from gatepost import config
 from gatepost import log as logs
-from gatepost.app import compose, inbound, link, serving, webhooks
+from gatepost.app import compose, explaining, inbound, link, serving, webhooks
 from gatepost.net import bounce_domain
 from gatepost.store import port
 from gatepost.upkeep import checkpoint, proving, watchdog
@@ -26,6 +26,7 @@ async def run(line: link.Link, orders: link.Orders) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     store = await compose.open_store(orders.settings, orders.assignment.worker)
     receivers = webhooks.means(orders.settings)
+    explainer = explaining.Explainer(orders.settings, orders.rules, clocks.SystemClock())
     try:
         async with asyncio.TaskGroup() as tasks:
             running = [
@@ -34,10 +35,10 @@ async def run(line: link.Link, orders: link.Orders) -> int:
                 tasks.create_task(_prove(store, orders.settings, log)),
                 tasks.create_task(webhooks.build(store, orders.settings, receivers).run()),
                 tasks.create_task(_beat(line, store)),
-                tasks.create_task(_obey(line, stop)),
+                tasks.create_task(_obey(line, stop, explainer)),
             ]
             api = (
-                serving.Serving(store, orders.settings, tasks, receivers)
+                serving.Serving(store, orders.settings, tasks, receivers, explainer.explain)
                 if orders.settings.console.address
                 else None
             )
@@ -87,10 +88,11 @@ async def _beat(line: link.Link, store: port.Store) -> None:
         await asyncio.sleep(BEAT_S)
 
 
-async def _obey(line: link.Link, stop: asyncio.Event) -> None:
+async def _obey(line: link.Link, stop: asyncio.Event, explainer: explaining.Explainer) -> None:
     while True:
         order = await line.receive_order()
         if order is None or isinstance(order, link.Drain):
             stop.set()
             return
         logs.configure(order.settings.log.level, json=order.settings.log.json)
+        explainer.take(order.settings, order.rules)

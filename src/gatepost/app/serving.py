@@ -25,6 +25,7 @@ from gatepost.console import (
     ways,
 )
 from gatepost.console import events as console_events
+from gatepost.console import explaining as explanations
 from gatepost.console import webhooks as console_webhooks
 from gatepost.feed import metrics, stream
 from gatepost.feed.webhooks import telling
@@ -47,6 +48,7 @@ class Serving:
         settings: config.Settings,
         tasks: asyncio.TaskGroup,
         receivers: telling.Means,
+        explain: explanations.Explain,
     ) -> None:
         self._store = store
         self._settings = settings
@@ -67,6 +69,7 @@ class Serving:
                 lambda url: webhooks.check_url(url, settings, receivers),
                 lambda webhook, names: telling.test(webhook, names, receivers),
             ),
+            explain,
             self._metrics.text,
         )
         parts = api.Parts(
@@ -123,6 +126,7 @@ class Serving:
 def all_operations(
     parts: console_events.Parts,
     webhooks: console_webhooks.Parts,
+    explain: explanations.Explain,
     told: Callable[[], Awaitable[bytes]],
 ) -> list[operation.Operation]:
     """Everything that the API does. told: the figures for Prometheus."""
@@ -136,5 +140,6 @@ def all_operations(
         *messages.operations(parts.common),
         *audits.operations(parts.common),
         *console_webhooks.operations(webhooks),
+        *explanations.operations(explain),
         *figures.operations(told, metrics.MEDIA),
     ]

@@ -17,7 +17,7 @@ from gatepost import errors
 from gatepost.cli import context
 
 if TYPE_CHECKING:
-    from gatepost.cli import judging
+    from gatepost.app import judging
 
 _FLUSH_LINES = 500
 
@@ -46,8 +46,7 @@ def classify(
 
 def new_judge(config: Path) -> "judging.Judge":
     """A Judge by the shipped rules, the operator's, and the policy of the configuration, if there is one."""
-    from gatepost.app import compose
-    from gatepost.cli import judging
+    from gatepost.app import compose, judging
     from gatepost.policy import terms
 
     settings = context.load_if_there(config)
@@ -63,7 +62,7 @@ def answers(lines: Iterable[bytes], judge: "judging.Judge") -> Iterator[tuple[by
 
 
 def _answered(line: bytes, number: int, judge: "judging.Judge") -> tuple[bytes, bool]:
-    from gatepost.cli import judging
+    from gatepost.app import judging
 
     try:
         given = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
@@ -75,7 +74,7 @@ def _answered(line: bytes, number: int, judge: "judging.Judge") -> tuple[bytes, 
 
 def _answered_loosely(line: bytes, number: int, judge: "judging.Judge") -> tuple[bytes, bool]:
     """Again, with patience: replies are bytes, and what is not UTF-8 comes raw or as the lone surrogates that Python makes of it."""
-    from gatepost.cli import judging
+    from gatepost.app import judging
 
     given: dict[str, object] = {}
     good = True
@@ -89,7 +88,7 @@ def _answered_loosely(line: bytes, number: int, judge: "judging.Judge") -> tuple
 
 
 def _added(asked: "judging.Asked", judge: "judging.Judge") -> dict[str, object]:
-    from gatepost.cli import judging
+    from gatepost.app import judging
 
     reply = judging.reply_of(asked.reply, judging.stage_of(asked.stage, judging.CORPUS_STAGES))
     return msgspec.structs.asdict(judge.answer(reply, judge.verdict(reply, judging.context_of(asked))))

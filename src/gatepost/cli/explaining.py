@@ -3,57 +3,11 @@
 from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
-import msgspec
 
 from gatepost.cli import classifying, context, show
 
 if TYPE_CHECKING:
-    from gatepost.classify import classifier as classifiers
-    from gatepost.cli import judging
-
-
-class Shadowed(msgspec.Struct, frozen=True):
-    """A rule that matched too."""
-
-    rule: str
-    category: str
-    place: str
-
-
-class Explained(msgspec.Struct, frozen=True):
-    """All of it. matched: the text that the rule found. next_try: seconds until the next try, or null.
-
-    next_best: the rule that would speak without the one that did; next_category, next_outcome: what it would say.
-    """
-
-    reply: str
-    stage: str
-    provider: str | None
-    category: str
-    outcome: str
-    fault: str
-    action: str
-    suppress: bool
-    scope: str | None
-    provisional: bool
-    expires: int | None
-    rule: str
-    confidence: str
-    blocklist: str | None
-    place: str | None
-    rule_version: int
-    matched: str
-    claim: str
-    nested: bool
-    quotes_us: bool
-    never: bool
-    presumable: bool
-    hint: int | None
-    next_try: int | None
-    next_best: str | None
-    next_category: str | None
-    next_outcome: str | None
-    shadowed: list[Shadowed]
+    from gatepost.console import explaining
 
 
 def explain(  # noqa: PLR0913 - one parameter per option of the command
@@ -91,10 +45,11 @@ def explain(  # noqa: PLR0913 - one parameter per option of the command
     recipient
         The envelope's recipient.
     """
-    from gatepost.cli import judging
+    from gatepost.app import explaining as explanations
+    from gatepost.app import judging
 
     asked = judging.Asked(reply, stage, provider, peer, our_ip, our_host, mail_from, recipient=recipient)
-    found = explained(asked, classifying.new_judge(config))
+    found = explanations.explained(asked, classifying.new_judge(config))
     if json:
         show.json_line(found)
     else:
@@ -102,49 +57,7 @@ def explain(  # noqa: PLR0913 - one parameter per option of the command
     return 0
 
 
-def explained(asked: "judging.Asked", judge: "judging.Judge") -> Explained:
-    """The explanation of one reply. Raises BadInput for an unknown stage."""
-    from gatepost.classify import ruleset
-    from gatepost.cli import judging
-
-    reply = judging.reply_of(asked.reply, judging.stage_of(asked.stage))
-    known = judging.context_of(asked)
-    why = judge.classifier.explain(reply, known)
-    verdict = judge.verdict(reply, known)
-    settlement = judge.settlement(reply, verdict)
-    due = settlement.reschedule.next_at if settlement.reschedule is not None else 0
-    best, other = why.next_best, why.next_verdict
-    return Explained(
-        reply=show.escaped(reply.raw),
-        stage=reply.stage.word,
-        provider=known.provider or None,
-        **msgspec.structs.asdict(judge.answer(reply, verdict)),
-        place=None if judging.taken(reply) else why.place or None,
-        rule_version=verdict.rule_version,
-        matched=why.matched if verdict.evidence != (0, 0) else "",
-        claim=verdict.claim,
-        nested=verdict.nested,
-        quotes_us=verdict.quotes_us,
-        never=verdict.never,
-        presumable=verdict.presumable,
-        hint=verdict.hint or None,
-        next_try=(due - judge.now_ms) // 1000 if due else None,
-        next_best=best.rule.id
-        if isinstance(best, ruleset.Match)
-        else best.rule
-        if best is not None
-        else None,
-        next_category=other.category.value if other is not None else None,
-        next_outcome=other.outcome.word if other is not None else None,
-        shadowed=_shadowed(why),
-    )
-
-
-def _shadowed(why: "classifiers.Explanation") -> list[Shadowed]:
-    return [Shadowed(m.rule.id, m.rule.category.value, m.rule.place) for m in why.shadowed]
-
-
-def _print(found: Explained) -> None:
+def _print(found: "explaining.Explained") -> None:
     rows = [
         ("reply", f"{found.reply}  (stage {found.stage}, provider {found.provider or 'unknown'})"),
         ("verdict", f"{found.category}: {found.outcome}, fault {found.fault}, {found.confidence}"),
@@ -171,7 +84,7 @@ def _print(found: Explained) -> None:
         show.line(f"{name:<11}{' / '.join(text.splitlines())}")
 
 
-def _action(found: Explained) -> str:
+def _action(found: "explaining.Explained") -> str:
     if found.suppress:
         span = f"for {show.duration(found.expires)}" if found.expires else "until somebody removes it"
         return f"{found.action}: not written to any more ({found.scope}), {span}"

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from gatepost import errors
+from gatepost.app import judging
 from gatepost.classify import meanings
-from gatepost.cli import judging
 from gatepost.model import verdict as verdicts
 
 

@@ -6,9 +6,9 @@ counts once; it is suppressed if any of its replies does it. Memory grows with w
 
 import msgspec
 
+from gatepost.app import judging
 from gatepost.classify import classifier as classifiers
 from gatepost.classify import template
-from gatepost.cli import judging
 from gatepost.model import event as events
 from gatepost.model import reply as replies
 

@@ -6,8 +6,8 @@ recipient.
 
 import msgspec
 
+from gatepost.app import judging
 from gatepost.classify import classifier as classifiers
-from gatepost.cli import judging
 from gatepost.model import verdict as verdicts
 from gatepost.policy import late
 from gatepost.reports import parser, report

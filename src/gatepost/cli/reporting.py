@@ -13,7 +13,8 @@ import cyclopts
 from gatepost.cli import classifying, context, show
 
 if TYPE_CHECKING:
-    from gatepost.cli import judging, reported
+    from gatepost.app import judging
+    from gatepost.cli import reported
 
 
 def report(

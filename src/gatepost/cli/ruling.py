@@ -154,8 +154,8 @@ def replay_(
 
 
 async def _replayed(draft: dict[str, bytes], config: Path, since: int) -> "replaying.Changes":
-    from gatepost.app import compose
-    from gatepost.cli import judging, replaying, stored
+    from gatepost.app import compose, judging
+    from gatepost.cli import replaying, stored
     from gatepost.policy import terms
 
     settings = context.load(config)

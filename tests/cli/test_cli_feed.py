@@ -137,12 +137,13 @@ def test_queues_are_listed_and_cancelled(gateway: values.Gateway) -> None:
     message = gateway.with_store(mail)
     [queue] = gateway.made("queue", "list", "--where", "domain=rcpt.test")
     assert (queue["domain"], queue["queued"]) == ("rcpt.test", 1)
-    assert gateway.made("queue", "cancel", "--where", "domain=rcpt.test") == [{"cancelled": 1}]
+    assert gateway.made("queue", "cancel", "--now", "--where", "domain=rcpt.test") == [{"cancelled": 1}]
     assert gateway.made("queue", "list") == []
-    said = gateway.run("queue", "cancel", ids.to_text(message + 3))
+    said = gateway.run("queue", "cancel", "--now", ids.to_text(message + 3))
     assert (said.status, said.err) == (1, "gatepost: 1 of 1 were not open\n")
     assert gateway.run("check", "--ledger").status == 0
 
 
 def test_cancel_without_saying_which_is_refused(gateway: values.Gateway) -> None:
     assert gateway.run("queue", "cancel").status == 1
+    assert gateway.run("queue", "cancel", "--now").status == 1

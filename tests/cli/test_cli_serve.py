@@ -38,7 +38,7 @@ def test_a_message_that_was_sent_is_queued_traced_and_cancelled(place: values.Ga
             place.made("suppress", "add", "dead@rcpt.test")
             sent = _send(place, key, "dead@rcpt.test", "ann@rcpt.test")
             assert [one["state"] for one in sent["recipients"]] == ["rejected", "queued"]
-            assert place.made("queue", "cancel", sent["recipients"][1]["id"]) == [{"cancelled": 1}]
+            assert place.made("queue", "cancel", "--now", sent["recipients"][1]["id"]) == [{"cancelled": 1}]
             told = place.made("trace", sent["id"])
             assert {one["node"] for one in told if one["state"] == "received"} == {"node1"}
             states = [one["state"] for one in told]

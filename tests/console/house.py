@@ -167,6 +167,7 @@ class House:
             Key(0, "read", Role.READ, credentials.mac(PEPPER, READ)),
             Key(0, "revoked", Role.ADMIN, credentials.mac(PEPPER, REVOKED), revoked_at=1),
         )
+        assert await self.store.lane("mx.test", 1) == 1
         maker = store_values.Maker(1)
         for number, (name, words) in enumerate((("mine", ("ann",)), (MARK, (f"{MARK}-ann",))), 1):
             made = maker.submission(*[f"{word}@rcpt.test" for word in words], bridge=number)

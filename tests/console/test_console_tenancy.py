@@ -203,6 +203,6 @@ async def test_what_is_hidden_is_there_for_its_owner(tmp_path: Path) -> None:
 
 
 def _filled(path: str) -> str:
-    for name in ("account", "name", "message", "delivery", "id", "webhook"):
+    for name in ("account", "name", "message", "delivery", "id", "webhook", "directive"):
         path = path.replace(f"{{{name}}}", "nobody")
     return path

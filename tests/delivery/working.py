@@ -15,6 +15,7 @@ from gatepost.app import compose
 from gatepost.classify import classifier as classifiers
 from gatepost.delivery import opener, parts, ranges, ring, route, strict, worker
 from gatepost.delivery import settings as delivery_settings
+from gatepost.model import directive as directives
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import message as messages
@@ -69,7 +70,7 @@ class NotingStore(sqlite_stores.SqliteStore):
 class Given(msgspec.Struct, frozen=True):
     """What a test may choose. slots: of the Deliverer. fixed: the way of all mail, as a port of 127.0.0.1, 0 for DNS.
 
-    ca: a certificate that is trusted. web: where MTA-STS policies are fetched; None: not.
+    others: Sources beside ``source``. ca: a certificate that is trusted. web: where MTA-STS policies are fetched; None: not.
     """
 
     fixed: int = 0
@@ -78,6 +79,7 @@ class Given(msgspec.Struct, frozen=True):
     slots: Collection[int] = range(port.SLOTS)
     scale: float = 1.0
     source: directories.Source = SOURCE
+    others: tuple[directories.Source, ...] = ()
     limits: delivery_settings.LaneOverride = delivery_settings.LaneOverride()
     max_connections: int = 100
     pacing: bool = True
@@ -105,6 +107,7 @@ class Works:
         self._maker = store_values.Maker(1)
         self._assignment = assignment
         self.ring = ring.EMPTY
+        self.standing = directives.NONE
         self.deliverer: worker.Deliverer
 
     def parts(self, given: Given) -> parts.Parts:
@@ -149,11 +152,12 @@ class Works:
             ),
             clock=self.clock,
             settings=settings,
-            source=lambda _: given.source,
+            source=lambda number: next((one for one in given.others if one.id == number), given.source),
             tell_other=self._tell_other,
             assignment=self._assignment,
             signing=delivery_settings.SigningSettings(threads=given.threads),
             keys=lambda: self.ring,
+            standing=lambda: self.standing,
             time_scale=given.scale,
         )
 

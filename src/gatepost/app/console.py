@@ -14,7 +14,7 @@ from gatepost import log as logs
 from gatepost.app import compose, explaining, inbound, link, serving, webhooks
 from gatepost.net import bounce_domain
 from gatepost.store import port
-from gatepost.upkeep import checkpoint, proving, watchdog
+from gatepost.upkeep import checkpoint, directing, proving, watchdog
 
 BEAT_S = 1.0
 
@@ -26,16 +26,18 @@ async def run(line: link.Link, orders: link.Orders) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     store = await compose.open_store(orders.settings, orders.assignment.worker)
     receivers = webhooks.means(orders.settings)
+    policy = _Policy(orders.settings)
     explainer = explaining.Explainer(orders.settings, orders.rules, clocks.SystemClock())
     try:
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(checkpoint.run(store, log)),
                 tasks.create_task(watchdog.run(store, clocks.SystemClock(), log)),
+                tasks.create_task(directing.Director(store, policy.decide, clocks.SystemClock(), log).run()),
                 tasks.create_task(_prove(store, orders.settings, log)),
                 tasks.create_task(webhooks.build(store, orders.settings, receivers).run()),
                 tasks.create_task(_beat(line, store)),
-                tasks.create_task(_obey(line, stop, explainer)),
+                tasks.create_task(_obey(line, stop, explainer, policy)),
             ]
             api = (
                 serving.Serving(store, orders.settings, tasks, receivers, explainer.explain)
@@ -48,6 +50,19 @@ async def run(line: link.Link, orders: link.Orders) -> int:
     finally:
         await store.close()
     return 0
+
+
+class _Policy:
+    """What is decided by, as the settings are now."""
+
+    def __init__(self, settings: config.Settings) -> None:
+        self._decide = compose.build_decide(settings.policy)
+
+    def take(self, settings: config.Settings) -> None:
+        self._decide = compose.build_decide(settings.policy)
+
+    def decide(self) -> port.Decide:
+        return self._decide
 
 
 async def _serve(
@@ -88,7 +103,9 @@ async def _beat(line: link.Link, store: port.Store) -> None:
         await asyncio.sleep(BEAT_S)
 
 
-async def _obey(line: link.Link, stop: asyncio.Event, explainer: explaining.Explainer) -> None:
+async def _obey(
+    line: link.Link, stop: asyncio.Event, explainer: explaining.Explainer, policy: _Policy
+) -> None:
     while True:
         order = await line.receive_order()
         if order is None or isinstance(order, link.Drain):
@@ -96,3 +113,4 @@ async def _obey(line: link.Link, stop: asyncio.Event, explainer: explaining.Expl
             return
         logs.configure(order.settings.log.level, json=order.settings.log.json)
         explainer.take(order.settings, order.rules)
+        policy.take(order.settings)

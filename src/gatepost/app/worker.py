@@ -24,6 +24,7 @@ from gatepost.ingest import accept, conversation, failures, gather, http, leavin
 from gatepost.ingest import book as books
 from gatepost.ingest import settings as ingest_settings
 from gatepost.ingest import shortage as shortages
+from gatepost.model import directive as directives
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import facts as fact_values
@@ -54,6 +55,7 @@ class Worker:
         self.ring = ring.EMPTY
         self.token_keys = tokens.Keys(())
         self.paths = returning.NONE
+        self.standing = directives.NONE
         self.known = directories.Directory()
         self.ours = inbound.known(
             self.settings.inbound, self.settings.hostname, directories.Directory(), tokens.Keys(())
@@ -100,6 +102,7 @@ class Worker:
         )
         self.ours = inbound.known(self.settings.inbound, self.settings.hostname, found, keys)
         self.noting = frozenset(one.id for one in found.bridges if one.note_complaints)
+        self.standing = found.standing()
         self.node = next((n.id for n in found.nodes if n.name == self.settings.node), 0)
         for problem in self.shelf.book().missing(self.settings.listener, self.settings.inbound):
             self.log.warning("a Bridge is not there", problem=str(problem))
@@ -135,6 +138,7 @@ class Worker:
             signing=settings.dkim,
             keys=self.ring_get,
             paths=self.paths_get,
+            standing=self.standing_get,
             time_scale=settings.policy.time_scale,
         )
 
@@ -165,6 +169,10 @@ class Worker:
     def paths_get(self) -> returning.Paths:
         """The return paths and header tokens, by the Directory as it is now."""
         return self.paths
+
+    def standing_get(self) -> directives.Standing:
+        """The directives that stand, by the Directory as it is now."""
+        return self.standing
 
     def decide(self, result: results.Result, facts: fact_values.Facts, now_ms: int) -> settlements.Settlement:
         """By the settings as they are now."""

@@ -49,7 +49,16 @@ _GROUPS = (
         "queue",
         "queues",
         "What waits.",
-        (("list", "The queues with what is open in them."), ("cancel", "End open deliveries.")),
+        (
+            ("list", "The queues with what is open in them."),
+            ("pause", "Attempt nothing of some mail for now."),
+            ("resume", "Take a pause back."),
+            ("flush", "Attempt some mail now instead of when it is due."),
+            ("reroute", "Send some mail by another Source."),
+            ("cancel", "End open deliveries, with ten minutes to undo it."),
+            ("directives", "What was said about the queue and stands."),
+            ("revoke", "Take a directive back."),
+        ),
     ),
     (
         "suppress",
@@ -166,7 +175,13 @@ _GROUPS = (
 
 
 # Verbs that are not in their group's module.
-_ELSEWHERE = {("suppress", verb): "bulk" for verb in ("import", "export", "undo")}
+_ELSEWHERE = {
+    **{("suppress", verb): "bulk" for verb in ("import", "export", "undo")},
+    **{
+        ("queue", verb): "directing"
+        for verb in ("pause", "resume", "flush", "reroute", "directives", "revoke")
+    },
+}
 
 
 def build() -> cyclopts.App:

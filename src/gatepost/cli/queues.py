@@ -1,11 +1,12 @@
-"""``gatepost queue …``: what is open, and ending it."""
+"""``gatepost queue …``: what is open, and ending it at once."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import cyclopts
 import msgspec
 
 from gatepost import errors
-from gatepost.cli import context, show
+from gatepost.cli import context, directing, show
 from gatepost.store import shapes
 
 if TYPE_CHECKING:
@@ -13,20 +14,6 @@ if TYPE_CHECKING:
     from gatepost.store import filters, port
 
 _PAGE = 500
-
-
-class QueueShape(msgspec.Struct, frozen=True):
-    """One queue: a destination domain through a Source. pace: what its lane does, where that is less than its limits allow."""
-
-    domain: str
-    source: str | None
-    provider: str
-    queued: int
-    held: int
-    oldest_at: str
-    next_at: str
-    pace: str | None
-    pace_until: str | None
 
 
 class Cancelled(msgspec.Struct, frozen=True):
@@ -42,24 +29,26 @@ def list_(
     json: context.Json = False,
     config: context.Config = context.DEFAULT,
 ) -> int:
-    """List the queues with open deliveries, the fullest first.
+    """List the queues with open deliveries, the fullest first, and the directives that stand.
 
     Parameters
     ----------
     limit
-        How many.
+        How many queues.
     """
     from gatepost.store import filters
 
     conditions = filters.parse(where, filters.OPEN)
     settings = context.load(config)
 
-    async def work() -> list[QueueShape]:
+    async def work() -> tuple[list[shapes.QueueShape], list[directing.Shape]]:
         async with context.opened(settings) as store:
-            names = shapes.Names(await store.directory())
-            return [_shape(one, names) for one in await store.queues(conditions, limit)]
+            known = await store.directory()
+            names = shapes.Names(known)
+            found = [shapes.queue(one, names) for one in await store.queues(conditions, limit)]
+            return found, await directing.shapes_of(store, known, standing=True)
 
-    found = context.run(work())
+    found, standing = context.run(work())
     if json:
         for one in found:
             show.json_line(one)
@@ -78,6 +67,8 @@ def list_(
         for one in found
     ]
     show.table(("domain", "source", "provider", "queued", "held", "oldest", "next", "lane"), rows)
+    for each in standing:
+        show.line(directing.sentence(each))
     return 0
 
 
@@ -85,18 +76,34 @@ def cancel_(
     *deliveries: str,
     where: context.Wheres = (),
     reason: str = "",
+    now: Annotated[bool, cyclopts.Parameter(negative="")] = False,
+    dry_run: directing.DryRun = False,
     json: context.Json = False,
     config: context.Config = context.DEFAULT,
 ) -> int:
-    """End open deliveries: those named, or all that match.
+    """End open deliveries: those named, or all that match. For ten minutes they are only held, and queue revoke undoes it.
 
     Parameters
     ----------
     deliveries
         Their ids.
     reason
-        For the event that tells of it.
+        For the events that tell of it.
+    now
+        End them at once, without a way back.
     """
+    if not now:
+        return directing.direct(
+            directing.Given("cancel", deliveries, where, reason), config, json=json, dry_run=dry_run
+        )
+    if dry_run:
+        raise errors.BadInput("--dry-run", "goes without --now")
+    return _cancel_now(deliveries, where, reason, config, json=json)
+
+
+def _cancel_now(
+    deliveries: tuple[str, ...], where: tuple[str, ...], reason: str, config: context.Config, *, json: bool
+) -> int:
     from gatepost.model import ids
     from gatepost.store import filters
 
@@ -131,17 +138,3 @@ async def _cancel_all(
         count += sum(await operator.cancel(page, context.actor(), reason))
         after = page[-1]
     return count
-
-
-def _shape(one: "port.QueueLine", names: shapes.Names) -> QueueShape:
-    return QueueShape(
-        domain=one.domain,
-        source=names.source.get(one.source),
-        provider=one.provider,
-        queued=one.queued,
-        held=one.held,
-        oldest_at=show.time(one.oldest_at),
-        next_at=show.time(one.next_at),
-        pace=one.pace.words if one.pace is not None else None,
-        pace_until=show.time(one.pace.until) if one.pace is not None and one.pace.until else None,
-    )

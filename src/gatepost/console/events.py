@@ -65,7 +65,7 @@ class EventQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     after: Annotated[int, msgspec.Meta(ge=0, le=(1 << 62))] = 0
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    limit: operation.Limit = 100
     since: str = ""
     wait: Annotated[int, msgspec.Meta(ge=0, le=50)] = 0
     follow: bool = False

@@ -5,7 +5,6 @@ every reply verbatim.
 """
 
 import base64
-from typing import Annotated
 
 import msgspec
 
@@ -36,7 +35,7 @@ class MessageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     after: str = ""
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    limit: operation.Limit = 100
     recipient: str = ""
     since: str = ""
     until: str = ""

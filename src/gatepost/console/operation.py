@@ -33,6 +33,9 @@ JSON = "application/json"
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
+Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+
+
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No parameters."""
 
@@ -48,7 +51,7 @@ class Paging(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What part of a list. after: the ``next`` of the page before; empty: the first page."""
 
     after: str = ""
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    limit: Limit = 100
 
     @property
     def cursor(self) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from gatepost.delivery import lane as lanes
 from gatepost.delivery import limits as lane_limits
 from gatepost.delivery import route, session
+from gatepost.model import directive as directives
 from gatepost.model import directory as directories
 from gatepost.model import message as messages
 from gatepost.policy import pace
@@ -44,6 +45,10 @@ class Desk:
         self.tried: collections.deque[pace.Tried] = collections.deque(maxlen=pace.LAST)
         self.timer: asyncio.TimerHandle | None = None
         self.due_at = 0
+        self.directed: directives.Standing = (
+            directives.NONE
+        )  # those by which its window was looked through last,
+        self.directed_at = 0.0  # and when
         self._parked = 0
 
     @property

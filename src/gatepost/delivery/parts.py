@@ -8,6 +8,7 @@ from gatepost import clock as clocks
 from gatepost.classify import classifier as classifiers
 from gatepost.delivery import opener, returning, ring, route
 from gatepost.delivery import settings as delivery_settings
+from gatepost.model import directive as directives
 from gatepost.model import directory as directories
 from gatepost.store import port
 
@@ -29,4 +30,5 @@ class Parts(msgspec.Struct, frozen=True):
     signing: delivery_settings.SigningSettings = delivery_settings.SigningSettings()
     keys: Callable[[], ring.Ring] = lambda: ring.EMPTY
     paths: Callable[[], returning.Paths] = lambda: returning.NONE
+    standing: Callable[[], directives.Standing] = lambda: directives.NONE
     time_scale: float = 1.0

@@ -14,6 +14,7 @@ from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 
 _Settlement = settlements.Settlement | None
+Spawn = Callable[[Coroutine[None, None, None]], None]
 Write = Callable[[Sequence[results.Result]], Awaitable[Sequence[_Settlement]]]
 
 
@@ -23,7 +24,7 @@ class Settling:
     def __init__(
         self,
         write: Write,
-        spawn: Callable[[Coroutine[None, None, None]], None],
+        spawn: Spawn,
         settled: Callable[[messages.Due, desk.Desk, _Settlement], None],
         free: Callable[[session.Connection, desk.Desk], None],
     ) -> None:

@@ -16,6 +16,7 @@ from gatepost.delivery import (
     clearance,
     desk,
     desks,
+    directing,
     handing,
     judge,
     limits,
@@ -60,6 +61,7 @@ class Deliverer:
         self._settling = settling.Settling(self._write, self._spawn, self._settled, self._free)
         owner = handing.Owner(self._claim, self._free, self._put_back, self._fail, self._spawn)
         self._handing = handing.Handing(parts, self._bodies, self._settling, owner)
+        self._directing = directing.Directing(parts, self._settling, self._claim, self._spawn)
 
     # --- what others call
 
@@ -110,6 +112,7 @@ class Deliverer:
         self._p = parts
         self._judge = judge.Judge(parts.classifier, parts.clock.now_ms, parts.node)
         self._handing.take(parts)
+        self._directing.take(parts)
         self._pacing.take(parts)
         self._plans.clear()
         for at in self._desks.take(parts.settings, parts.source):
@@ -156,18 +159,9 @@ class Deliverer:
                     await self._pump(found)
 
     async def _pump(self, at: desk.Desk) -> None:
-        lane = at.lane
-        if at.source.disabled:
+        if not await self._prepare(at):
             return
-        self._pacing.tick(at)
-        if lane.more and lane.waiting <= lane.window // 4:
-            limit = lane.window + lane.known
-            rows = await self._p.store.due(lane.number, self._p.clock.now_ms(), limit)
-            lane.refill(rows, complete=len(rows) < limit)
-        if at.allowance.paused:
-            self._expire(at)
-            return
-        paths = self._p.paths()
+        lane, paths = at.lane, self._p.paths()
         while lane.waiting and at.wants_more:
             group = lane.take(desk.GROUP_LIMIT)
             for one in paths.divided(group, at.source) if paths.active else (group,):
@@ -184,8 +178,28 @@ class Deliverer:
             if wait > 0:
                 self._arm(at, self._p.clock.now_ms() + int(wait * 1000) + 1)
 
+    async def _prepare(self, at: desk.Desk) -> bool:
+        """Fill the lane's window, and treat what directives and its end are about. Whether the lane may hand out."""
+        lane = at.lane
+        if at.source.disabled and not self._directing.standing:
+            return False
+        self._pacing.tick(at)
+        if lane.more and lane.waiting <= lane.window // 4:
+            limit = lane.window + lane.known
+            rows = await self._p.store.due(lane.number, self._p.clock.now_ms(), limit)
+            lane.refill(rows, complete=len(rows) < limit)
+        stands_still = at.allowance.paused or at.source.disabled
+        if self._directing.look(at, stands_still=stands_still):
+            self._arm(at, self._p.clock.now_ms() + round(directing.LOOK_S * 1000))
+        if stands_still and not at.source.disabled:
+            self._expire(at)
+        return not stands_still
+
     def _dispatch(self, at: desk.Desk, group: desk.Group) -> None:
         """Send a group on its way: to its targets' queue, to DNS first, to another lane, or to its end."""
+        group = self._directing.sort(at, group)
+        if not group:
+            return
         domain = group[0].domain
         plan = self._plans.get((domain, at.source.id))
         if plan is None or plan.expires <= self._p.clock.monotonic():
@@ -351,8 +365,14 @@ class Deliverer:
         at.lane.forget(due.id)
         self._bodies.release(due.message)
         later = settlement.reschedule if settlement is not None else None
-        if later is not None and later.status is messages.Status.QUEUED:
+        if later is None or later.status is not messages.Status.QUEUED:
+            return
+        if not later.lane:
             self._arm(at, later.next_at)
+        elif later.lane % port.SLOTS in self._epochs:
+            self.look_at(later.lane)
+        else:
+            self._p.tell_other(later.lane)
 
     # --- timers and sweeps
 
@@ -376,7 +396,7 @@ class Deliverer:
         now_ms = self._p.clock.now_ms()
         for head in await self._p.store.heads(tuple(self._epochs)):
             source = self._p.source(head.source)
-            if source is None or source.disabled:
+            if source is None or (source.disabled and not self._directing.standing):
                 continue
             at = self._desks.of(head.lane, head.provider, source)
             if head.next_at <= now_ms:

@@ -423,6 +423,7 @@ def _due(message: messages.Message, one: messages.NewDelivery) -> messages.Due:
         provider=one.provider,
         sender_domain=message.sender_domain,
         campaign=message.campaign,
+        tags=message.tags,
         asked=_asked(message, one.wish),
     )
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 
+from gatepost.model import directive as directive_values
 from gatepost.model import webhook as webhook_values
 
 # A lane's limit: more than any server allows, and less than would overflow a timer.
@@ -255,11 +256,20 @@ class Directory(msgspec.Struct, frozen=True, gc=False):
     token_keys: tuple[TokenKey, ...] = ()
     api_keys: tuple[ApiKey, ...] = ()
     webhooks: tuple[webhook_values.Webhook, ...] = ()
+    directives: tuple[directive_values.Directive, ...] = ()
 
     def notifies(self, bridge: Bridge) -> bool:
         """Whether a Bridge's senders are told by mail of what fails."""
         told = any(one.tells_of_failures(bridge.account, bridge.id) for one in self.webhooks)
         return bridge.notifies(webhook=told)
+
+    def standing(self) -> directive_values.Standing:
+        """The directives that deliveries are held against."""
+        usable: dict[int, list[int]] = {}
+        for one in self.sources:
+            if one.usable:
+                usable.setdefault(one.pool, []).append(one.id)
+        return directive_values.Standing(self.directives, {one.id: one.pool for one in self.sources}, usable)
 
     def direct(self, account: int) -> list[Source]:
         """The Sources by which an account's mail goes to the MX itself, from addresses of ours."""
@@ -278,6 +288,7 @@ Change = (
     | TokenKey
     | ApiKey
     | webhook_values.Webhook
+    | directive_values.Directive
 )
 
 

@@ -153,4 +153,5 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     provider: str = ""
     sender_domain: str = ""
     campaign: str = ""
+    tags: str = ""
     asked: notify.Asked | None = None

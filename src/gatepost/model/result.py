@@ -74,10 +74,41 @@ class Postponed(msgspec.Struct, frozen=True, gc=False, tag="postponed"):
 
 
 class Expired(msgspec.Struct, frozen=True, gc=False, tag="expired"):
-    """Its lifetime ended without an attempt being possible now."""
+    """Its lifetime ended without an attempt being possible now. claim: None where it was held, and nobody's."""
+
+    delivery: int
+    claim: Claim | None
+
+
+class Held(msgspec.Struct, frozen=True, gc=False, tag="held"):
+    """A directive (by its id) stops it: it waits until that ends, or its lifetime does."""
 
     delivery: int
     claim: Claim
+    directive: int
+    reason: str
+
+
+class Released(msgspec.Struct, frozen=True, gc=False, tag="released"):
+    """What held it is over: due at ``at`` (ms). Changes nothing where it is not held."""
+
+    delivery: int
+    at: int
+
+
+class Hurried(msgspec.Struct, frozen=True, gc=False, tag="hurried"):
+    """It is due now, whenever it was to be tried again. Changes nothing where it is due already, or held."""
+
+    delivery: int
+
+
+class Rerouted(msgspec.Struct, frozen=True, gc=False, tag="rerouted"):
+    """It goes by another Source: its row is in that Source's lane from now on."""
+
+    delivery: int
+    claim: Claim
+    lane: int
+    source: int
 
 
 class Cancelled(msgspec.Struct, frozen=True, gc=False, tag="cancelled"):
@@ -104,4 +135,5 @@ class Reported(msgspec.Struct, frozen=True, gc=False, tag="reported"):
     detail: str = ""
 
 
-Result = Attempted | Blocked | Postponed | Expired | Cancelled | Reported
+Directed = Held | Released | Hurried | Rerouted
+Result = Attempted | Blocked | Postponed | Expired | Directed | Cancelled | Reported

@@ -21,7 +21,7 @@ class Ending(enum.IntEnum):
 
 
 class Reschedule(msgspec.Struct, frozen=True, gc=False):
-    """The open row's new values. ``hold`` names the directive that holds it, when status is HELD."""
+    """The open row's new values. ``hold`` names the directive that holds it, when status is HELD. lane, source: where it goes from now on, 0: as before."""
 
     next_at: int
     attempts: int
@@ -30,6 +30,9 @@ class Reschedule(msgspec.Struct, frozen=True, gc=False):
     last_category: str = ""
     last_reply: bytes = b""
     reason: str = ""
+    hold: int = 0
+    lane: int = 0
+    source: int = 0
 
 
 class Softening(msgspec.Struct, frozen=True, gc=False):

@@ -68,6 +68,11 @@ class Webhook(msgspec.Struct, frozen=True, gc=False, tag="webhook", omit_default
     removed: bool = False
 
     @property
+    def about(self) -> tuple[tuple[str, int], ...]:
+        """The entries that it refers to, by kind and number."""
+        return (("account", self.account), ("bridge", self.bridge))
+
+    @property
     def owner(self) -> int:
         """Within what its name is unique: an account, all of them (0), or a Bridge, below zero."""
         return -self.bridge if self.bridge else self.account

@@ -12,7 +12,7 @@ from gatepost.model import facts as fact_values
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import verdict as verdicts
-from gatepost.policy import attempted, ending, notices, provenance, remember, reported, suppress
+from gatepost.policy import attempted, directing, ending, notices, provenance, remember, reported, suppress
 from gatepost.policy import terms as term_values
 
 Category = verdicts.Category
@@ -42,6 +42,8 @@ def settle(
             return notices.added(settled, facts.delivery, now_ms, terms)
         case results.Reported():
             return reported.settle(result, facts, now_ms, terms)
+        case results.Held() | results.Released() | results.Hurried() | results.Rerouted():
+            return directing.settle(result, facts, now_ms)
         case _:
             return _unattempted(result, facts, now_ms, jitter, terms)
 
@@ -121,14 +123,7 @@ def _postponed(
         due = max(now_ms + 1, min(due, delivery.expires_at))  # in time for its end
     return settlements.Settlement(
         ending=None,
-        reschedule=settlements.Reschedule(
-            next_at=due,
-            attempts=delivery.attempts,
-            seen=delivery.seen,
-            last_category=delivery.last_category,
-            last_reply=delivery.last_reply,
-            reason=result.reason,
-        ),
+        reschedule=directing.as_it_was(facts, due, reason=result.reason),
         events=(),
     )
 

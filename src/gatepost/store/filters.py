@@ -10,6 +10,7 @@ import msgspec
 
 from gatepost import errors
 from gatepost.model import address as addresses
+from gatepost.model import directive as directives
 from gatepost.model import event as events
 from gatepost.model import ids
 from gatepost.model import message as messages
@@ -176,6 +177,9 @@ ALL_SUPPRESSIONS: Table = MappingProxyType(
     {**SUPPRESSIONS, BRIDGE: Column(f"scope = {suppressions.Scope.BRIDGE:d} AND owner = ?", _number)}
 )
 
+_TAG = "instr(',' || (SELECT text FROM name WHERE id = m.tags) || ',', ',' || ? || ',') > 0"  # one of several
+_OF_POOL = """d.source IN (SELECT s.id FROM directory s JOIN directory p ON p.kind = 'pool' AND p.id = s.body ->> 'pool'
+  WHERE s.kind = 'source' AND p.name = ?)"""
 OPEN: Table = MappingProxyType(
     {
         "delivery": Column("d.id = ?", ids.from_text),
@@ -189,13 +193,53 @@ OPEN: Table = MappingProxyType(
         "source": _entry("d.source", "source"),
         "bridge": _entry("d.bridge", "bridge"),
         "account": _entry("m.account", "account"),
+        "pool": Column(_OF_POOL, str),
         "list": _named("m.list"),
         "campaign": _named("m.campaign"),
+        "tag": Column(_TAG, str),
         "sender_domain": _named("m.sender_domain"),
     }
 )
 
-ALL_OPEN: Table = MappingProxyType({**OPEN, BRIDGE: Column("d.bridge = ?", _number)})
+_ACCOUNT_NO, _POOL_NO, _SOURCE_NO = "account's number", "pool's number", "source's number"
+ALL_OPEN: Table = MappingProxyType(
+    {
+        **OPEN,
+        BRIDGE: Column("d.bridge = ?", _number),
+        _ACCOUNT_NO: Column("m.account = ?", _number),
+        _SOURCE_NO: Column("d.source = ?", _number),
+        _POOL_NO: Column(
+            "d.source IN (SELECT id FROM directory WHERE kind = 'source' AND body ->> 'pool' = ?)", _number
+        ),
+    }
+)
+
+
+def of_directive(which: directives.Filter) -> Where:
+    """The open deliveries that a directive means. Raises BadInput for one that names nothing: it would mean all."""
+    if which.empty:
+        raise errors.BadInput("directive", "names nothing, which would mean everything")
+    numbers = (
+        (_ACCOUNT_NO, which.account),
+        (BRIDGE, which.bridge),
+        (_POOL_NO, which.pool),
+        (_SOURCE_NO, which.source),
+    )
+    texts = (
+        ("provider", which.provider),
+        ("domain", which.domain),
+        ("sender_domain", which.sender_domain),
+        ("list", which.list),
+        ("campaign", which.campaign),
+        ("tag", which.tag),
+        ("recipient", which.recipient),
+        ("message", ids.to_text(which.message) if which.message else ""),
+    )
+    found = [Condition(field, str(number)) for field, number in numbers if number]
+    found += [Condition(field, text) for field, text in texts if text]
+    named = [ids.to_text(one) for one in which.deliveries]
+    return (*found, *any_of("delivery", named))
+
 
 MESSAGES: Table = MappingProxyType(
     {

@@ -358,6 +358,26 @@ class Store(Protocol):
         """Ids of open rows that match, from behind ``after``."""
         ...
 
+    async def open_matching(self, where: filters.Where) -> int:
+        """How many open rows match."""
+        ...
+
+    async def holds(self) -> list[int]:
+        """The directives that hold something. Cheap."""
+        ...
+
+    async def held(self) -> Mapping[int, int]:
+        """How many each of those holds."""
+        ...
+
+    async def held_by(self, directive: int, limit: int) -> list[int]:
+        """Deliveries that a directive holds, the oldest first."""
+        ...
+
+    async def held_to_end(self, now_ms: int, limit: int) -> list[int]:
+        """Deliveries that are held, and whose lifetime is over."""
+        ...
+
     async def queues(self, where: filters.Where, limit: int) -> list[QueueLine]:
         """Queues with open rows, fullest first."""
         ...

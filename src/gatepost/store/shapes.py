@@ -16,6 +16,7 @@ from gatepost.model import moment as moments
 from gatepost.model import pace as paces
 from gatepost.model import reply as replies
 from gatepost.model import suppression as suppressions
+from gatepost.store import port
 
 
 class EventShape(msgspec.Struct, frozen=True):
@@ -120,6 +121,20 @@ class WaitingShape(msgspec.Struct, frozen=True):
     last_category: str | None
     last_reply: str | None
     lane: str | None
+
+
+class QueueShape(msgspec.Struct, frozen=True):
+    """One queue: a destination domain through a Source. pace: what its lane does, where that is less than its limits allow."""
+
+    domain: str
+    source: str | None
+    provider: str
+    queued: int
+    held: int
+    oldest_at: str
+    next_at: str
+    pace: str | None
+    pace_until: str | None
 
 
 class Names:
@@ -250,6 +265,21 @@ def waiting(
         last_category=row.last_category or None,
         last_reply=replies.escaped(row.last_reply) if row.last_reply else None,
         lane=pace.words if (pace := known.get(row.lane)) is not None else None,
+    )
+
+
+def queue(one: port.QueueLine, names: Names) -> QueueShape:
+    """The shape of one queue."""
+    return QueueShape(
+        domain=one.domain,
+        source=names.source.get(one.source),
+        provider=one.provider,
+        queued=one.queued,
+        held=one.held,
+        oldest_at=moments.text(one.oldest_at),
+        next_at=moments.text(one.next_at),
+        pace=one.pace.words if one.pace is not None else None,
+        pace_until=moments.text(one.pace.until) if one.pace is not None and one.pace.until else None,
     )
 
 

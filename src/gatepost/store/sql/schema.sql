@@ -61,9 +61,12 @@ CREATE TABLE delivery (
   last_reply BLOB,
   reason TEXT,
   notify INTEGER,            -- NOTIFY and ORCPT, where they were given
-  orcpt TEXT
+  orcpt TEXT,
+  hold INTEGER               -- the directive that stops it, while status is 2; then next_at is when its lifetime ends
 );
 CREATE INDEX delivery_due ON delivery (lane, priority, bridge, next_at) WHERE status = 0;
+CREATE INDEX delivery_held ON delivery (hold) WHERE status = 2;
+CREATE INDEX delivery_held_until ON delivery (next_at) WHERE status = 2;
 
 CREATE TABLE lane (
   id INTEGER PRIMARY KEY,
@@ -294,7 +297,7 @@ CREATE TABLE idempotency (
 ) WITHOUT ROWID;
 CREATE INDEX idempotency_at ON idempotency (at);
 
--- Accounts, Bridges, Pools, Sources, sender domains, their DKIM keys, Nodes, API keys, webhooks: one row each, the value as JSON.
+-- Accounts, Bridges, Pools, Sources, sender domains, their DKIM keys, Nodes, API keys, webhooks, directives: one row each, the value as JSON.
 CREATE TABLE directory (
   kind TEXT NOT NULL,
   id INTEGER NOT NULL,

@@ -173,7 +173,10 @@ UPDATE delivery SET
   seen = j.value ->> 4,
   last_category = j.value ->> 5,
   last_reply = unhex(j.value ->> 6),
-  reason = j.value ->> 7
+  reason = j.value ->> 7,
+  hold = j.value ->> 8,
+  lane = j.value ->> 9,
+  source = j.value ->> 10
 FROM json_each(?) j
 WHERE delivery.id = j.value ->> 0;
 

@@ -11,6 +11,7 @@ import apsw
 import msgspec
 
 from gatepost import errors
+from gatepost.model import directive as directives
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import webhook as webhooks
@@ -29,6 +30,7 @@ _KINDS: dict[str, type[directories.Change]] = {
     "token_key": directories.TokenKey,
     "api_key": directories.ApiKey,
     "webhook": webhooks.Webhook,
+    "directive": directives.Directive,
 }
 _WORDS = {kind: word for word, kind in _KINDS.items()}
 _SECRETS = frozenset(
@@ -53,6 +55,7 @@ def read(version: int, found: Iterable[tuple[str, str]]) -> directories.Director
         token_keys=_of(by_kind["token_key"], directories.TokenKey),
         api_keys=_of(by_kind["api_key"], directories.ApiKey),
         webhooks=_of(by_kind["webhook"], webhooks.Webhook),
+        directives=_of(by_kind["directive"], directives.Directive),
     )
 
 
@@ -76,20 +79,20 @@ def change(
 
 
 def _write(tx: transactions.Transaction, entry: directories.Change, actor: str) -> None:
-    kind = _kind(entry)
+    kind, fresh = _kind(entry), not entry.id
+    if fresh:
+        entry = msgspec.structs.replace(entry, id=tx.value("next_directory_id", kind))
     owner, name = _owner(entry), directories.name_of(entry)
     if not name:
         raise errors.BadInput(kind, "needs a name")
     for wanted, number in _references(entry):
         if tx.execute("directory_row", wanted, number).fetchone() is None:
             raise errors.BadInput(f"{kind} {name}", f"there is no {wanted} {number}")
-    before = tx.execute("directory_row", kind, entry.id).fetchone() if entry.id else None
-    if entry.id and before is None:
+    before = None if fresh else tx.execute("directory_row", kind, entry.id).fetchone()
+    if not fresh and before is None:
         raise errors.BadInput(f"{kind} {name}", f"there is no {kind} {entry.id} to change")
-    if not entry.id:
-        entry = msgspec.structs.replace(entry, id=tx.value("next_directory_id", kind))
     body = msgspec.json.encode(entry).decode()
-    removed = isinstance(entry, webhooks.Webhook) and _webhook(tx, entry)
+    removed = _removed(tx, entry)
     try:
         if not removed:
             tx.execute("put_directory", kind, entry.id, owner, name, body)
@@ -99,6 +102,18 @@ def _write(tx: transactions.Transaction, entry: directories.Change, actor: str) 
     tx.execute("audit", tx.now_ms, actor, kind, _public(before[0]) if before else None, shown)
     done = "removed" if removed else "changed" if before else "added"
     tx.add_event(_event(tx.now_ms, entry, f"{port.actor_name(actor)}: {kind} {_called(tx, entry)} {done}"))
+
+
+def _removed(tx: transactions.Transaction, entry: directories.Change) -> bool:
+    """Whether the entry was deleted instead of written."""
+    match entry:
+        case webhooks.Webhook():
+            return _webhook(tx, entry)
+        case directives.Directive(removed=True):
+            tx.execute("drop_directory", "directive", entry.id)
+            return True
+        case _:
+            return False
 
 
 def _webhook(tx: transactions.Transaction, entry: webhooks.Webhook) -> bool:
@@ -123,6 +138,8 @@ def _event(now_ms: int, entry: directories.Change, detail: str) -> events.Event:
     number = {_kind(entry): entry.id}
     if isinstance(entry, webhooks.Webhook):
         number["bridge"] = entry.bridge
+    if isinstance(entry, directives.Directive):
+        number |= {"bridge": entry.which.bridge, "pool": entry.which.pool, "source": entry.which.source}
     return events.Event(
         at=now_ms,
         state=events.State.CHANGED,
@@ -151,6 +168,8 @@ def _owner(entry: directories.Change) -> int:
 
 def _called(tx: transactions.Transaction, entry: directories.Change) -> str:
     """The name by which people find it: a key's is that of its record in DNS."""
+    if isinstance(entry, directives.Directive):
+        return f"{entry.id} ({entry.kind.word})"
     if not isinstance(entry, directories.DkimKey):
         return directories.name_of(entry)
     (body,) = tx.execute("directory_row", "domain", entry.domain).fetchone() or ("",)
@@ -168,9 +187,8 @@ def _references(entry: directories.Change) -> list[tuple[str, int]]:
             return [("pool", entry.pool), *([("node", entry.node)] if entry.node else [])]
         case directories.DkimKey():
             return [("domain", entry.domain)]
-        case webhooks.Webhook():
-            owners = (("account", entry.account), ("bridge", entry.bridge))
-            return [(owner, number) for owner, number in owners if number]
+        case webhooks.Webhook() | directives.Directive():
+            return [(kind, number) for kind, number in entry.about if number]
         case directories.Account() | directories.Node() | directories.TokenKey() | directories.ApiKey():
             return []
 

@@ -69,6 +69,7 @@ class Reader:
             utf8,
             sender_domain,
             campaign,
+            tags,
             *asked,
         ) = rest
         return messages.Due(
@@ -93,6 +94,7 @@ class Reader:
             utf8=bool(utf8),
             sender_domain=self._texts.of(sender_domain),
             campaign=self._texts.of(campaign),
+            tags=self._texts.of(tags),
             asked=_asked(asked) if any(asked) else None,
         )
 
@@ -279,6 +281,28 @@ class Reader:
         """See the port."""
         found = self._filtered("open_ids", where, filters.ALL_OPEN, (after,), (limit,))
         return [rows.integer(ident) for (ident,) in found]
+
+    def holds(self) -> list[int]:
+        """See the port."""
+        return [rows.integer(hold) for (hold,) in self.rows("holds")]
+
+    def open_matching(self, where: filters.Where) -> int:
+        """See the port."""
+        return sum(
+            rows.integer(n) for (n,) in self._filtered("open_matching", where, filters.ALL_OPEN, (), ())
+        )
+
+    def held(self) -> dict[int, int]:
+        """See the port."""
+        return {rows.integer(hold): rows.integer(count) for hold, count in self.rows("held")}
+
+    def held_by(self, directive: int, limit: int) -> list[int]:
+        """See the port."""
+        return [rows.integer(ident) for (ident,) in self.rows("held_by", directive, limit)]
+
+    def held_to_end(self, now_ms: int, limit: int) -> list[int]:
+        """See the port."""
+        return [rows.integer(ident) for (ident,) in self.rows("held_to_end", now_ms, limit)]
 
     def paces(self) -> dict[int, paces.Pace]:
         """See the port."""

@@ -87,10 +87,12 @@ class _Batch:
 
     def stale(self, result: results.Result) -> bool:
         """Whether the claim is of an owner who is it no longer."""
-        if isinstance(result, results.Cancelled | results.Reported):
+        if isinstance(result, results.Cancelled | results.Released | results.Hurried | results.Reported):
             return False
         claim = result.claim
-        return claim.slot >= len(self.epochs) or self.epochs[claim.slot] != claim.epoch
+        return claim is not None and (
+            claim.slot >= len(self.epochs) or self.epochs[claim.slot] != claim.epoch
+        )
 
     def facts(self, one: _Open, result: results.Result) -> fact_values.Facts:
         key = one.delivery.key
@@ -272,12 +274,17 @@ def _move(batch: _Batch, one: _Open, to: settlements.Reschedule) -> None:
         to.last_category or None,
         to.last_reply.hex() if to.last_reply else None,
         to.reason or None,
+        to.hold or None,
+        to.lane or delivery.lane,
+        to.source or delivery.source,
     ]
     one.delivery = msgspec.structs.replace(
         delivery,
         next_at=to.next_at,
         attempts=to.attempts,
         status=to.status,
+        lane=to.lane or delivery.lane,
+        source=to.source or delivery.source,
         seen=to.seen,
         last_category=to.last_category,
         last_reply=to.last_reply,

@@ -277,6 +277,26 @@ class SqliteStore:
         """See the port."""
         return await self._scan(lambda reader: reader.open_ids(where, after, limit))
 
+    async def open_matching(self, where: filters.Where) -> int:
+        """See the port."""
+        return await self._scan(lambda reader: reader.open_matching(where))
+
+    async def held(self) -> Mapping[int, int]:
+        """See the port."""
+        return await self._scan(lambda reader: reader.held())
+
+    async def holds(self) -> list[int]:
+        """See the port."""
+        return self._read.holds()
+
+    async def held_by(self, directive: int, limit: int) -> list[int]:
+        """See the port."""
+        return self._read.held_by(directive, limit)
+
+    async def held_to_end(self, now_ms: int, limit: int) -> list[int]:
+        """See the port."""
+        return self._read.held_to_end(now_ms, limit)
+
     async def queues(self, where: filters.Where, limit: int) -> list[port.QueueLine]:
         """See the port."""
         return await self._scan(lambda reader: reader.queues(where, limit))

@@ -10,6 +10,7 @@ from tests.delivery import working as works
 from tests.dkim import dkim_values, verifier
 
 from gatepost.delivery import settings as delivery_settings
+from gatepost.model import directive as directives
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import result as results
@@ -104,9 +105,10 @@ async def test_a_key_that_cannot_be_read_defers_with_its_name_and_sends_nothing(
         assert (server.bodies, server.transactions, await at.events(State.BOUNCED)) == ([], [], [])
 
         at.ring = ring_of(BOTH[1])  # mended: the same connection carries it, signed anew
-        at.clock.advance(3600 * 2)
+        assert await at.store.held_by(directives.AUTHENTICATION, 10) == [due.id]
+        await at.store.settle([results.Released(due.id, at.clock.now_ms())], at.parts(given).decide)
         at.deliverer.look_at(due.lane)
-        await at.store.wait_settled(2)
+        await at.store.wait_settled(3)
         [received] = server.bodies
         assert [one["s"] for one in verifier.verify(received, RECORDS)] == ["s2"]
         assert server.connections == 1

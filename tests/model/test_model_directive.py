@@ -124,9 +124,15 @@ def test_what_is_over_or_expired_stops_nothing() -> None:
     assert standing(directive(expires_at=NOW + 1)).stopping(DUE, "google", NOW) is not None
 
 
-def test_only_pauses_and_cancels_stop() -> None:
+def test_pauses_cancels_and_holds_stop() -> None:
     stopped = {kind: standing(directive(kind)).stopping(DUE, "google", NOW) is not None for kind in Kind}
-    assert stopped == {Kind.PAUSE: True, Kind.CANCEL: True, Kind.FLUSH: False, Kind.REROUTE: False}
+    assert {kind for kind, stops in stopped.items() if stops} == {Kind.PAUSE, Kind.CANCEL, Kind.HOLD}
+
+
+def test_what_a_directive_let_go_is_not_stopped_by_it_and_still_by_others() -> None:
+    let_go = msgspec.structs.replace(DUE, hold=1)
+    assert standing(directive(Kind.HOLD, 1)).stopping(let_go, "google", NOW) is None
+    assert standing(directive(Kind.HOLD, 1), directive(number=2)).stopping(let_go, "google", NOW) is not None
 
 
 def test_a_cancel_means_what_was_there_when_it_was_said() -> None:

@@ -44,7 +44,6 @@ def delays(category: C, replies: int, code: int = 450, jitter: float = 0.5) -> l
         pytest.param(C.RECIPIENT_RATE, 450, 0.0, [60, 60, 60, 72], id="gap"),
         pytest.param(C.RATE_LIMITED, 550, 0.0, [10, 20], id="R"),
         pytest.param(C.SENDER_IP_BLOCKLISTED, 550, 0.5, [10, 20], id="L"),
-        pytest.param(C.SENDER_AUTH, 550, 0.5, [10, 20], id="held-on-S"),
     ],
 )
 def test_delays_follow_the_categorys_schedule(
@@ -122,6 +121,25 @@ def test_a_window_runs_from_the_first_reply_of_its_own_category() -> None:
     again = v.settled(v.answer(C.UNKNOWN_TEMPORARY, 451), v.facts(seen=seen)).reschedule
     assert again is not None
     assert again.seen == (fact_values.Seen("unknown.temporary", v.NOW, 1), *seen)
+
+
+@pytest.mark.parametrize(
+    ("hours", "lifetime", "until"), [(0, 120, 72), (50, 120, 22), (0, 24, 24)], ids=["new", "again", "short"]
+)
+def test_mail_waits_three_days_for_authentication_and_not_beyond_its_life(
+    hours: int, lifetime: int, until: int
+) -> None:
+    seen = (fact_values.Seen("sender.auth", v.NOW - hours * v.H, 1),) if hours else ()
+    known = v.facts(seen=seen, expires_at=v.NOW + lifetime * v.H)
+    again = v.settled(v.answer(C.SENDER_AUTH, 550), known).reschedule
+    assert again is not None
+    assert again.next_at == v.NOW + until * v.H
+
+
+def test_what_was_held_for_three_days_is_held_no_longer() -> None:
+    seen = (fact_values.Seen("sender.auth", v.NOW - 72 * v.H, 3),)
+    (event,) = v.settled(v.answer(C.SENDER_AUTH, 550), v.facts(seen=seen)).events
+    assert (event.category, event.outcome) == ("local.expired", v.Outcome.REJECTION)
 
 
 def test_what_waited_for_authentication_ends_as_a_rejection() -> None:

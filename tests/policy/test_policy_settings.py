@@ -92,6 +92,6 @@ def test_a_schedule_that_never_grows_still_makes_terms() -> None:
 @pytest.mark.parametrize("row", categories.ROWS, ids=lambda row: row.category.value)
 def test_a_row_is_whole(row: categories.Row) -> None:
     waits = row.action in {categories.Action.RETRY, categories.Action.HOLD, categories.Action.RESPLIT}
-    assert waits is (row.schedule is not categories.Schedule.NONE)
+    assert (waits and not row.held) is (row.schedule is not categories.Schedule.NONE)
     assert (row.scope is not None) is (categories.Action.SUPPRESS in {row.action, row.then})
     assert row.text.endswith(".")

@@ -9,6 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tests.policy import policy_values as v
 
+from gatepost.model import directive as directives
 from gatepost.model import event as events
 from gatepost.model import facts as fact_values
 from gatepost.model import message as messages
@@ -83,7 +84,9 @@ def test_the_first_reply_of_a_category_leads_to_its_action(category: C, code: in
         assert bool(settlement.suppress) is (action is Action.SUPPRESS)
     else:
         assert settlement.reschedule is not None
-        assert settlement.reschedule.status is messages.Status.QUEUED
+        kept = category in {C.SENDER_AUTH, C.SENDER_ADDRESS}
+        assert settlement.reschedule.status is (messages.Status.HELD if kept else messages.Status.QUEUED)
+        assert settlement.reschedule.hold == (directives.AUTHENTICATION if kept else 0)
         assert settlement.reschedule.attempts == 1
         assert (event.state, event.next_at) == (State.DEFERRED, settlement.reschedule.next_at)
         assert not settlement.suppress

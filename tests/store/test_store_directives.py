@@ -11,15 +11,17 @@ from gatepost.model import facts as fact_values
 from gatepost.model import message as messages
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
-from gatepost.policy import directing
+from gatepost.policy import directing, terms
+from gatepost.policy import settings as policy_settings
 from gatepost.store import filters, port
 
 Kind = directives.DirectiveKind
+TERMS = terms.of(policy_settings.PolicySettings())
 
 
 def decide(result: results.Result, facts: fact_values.Facts, now_ms: int) -> settlements.Settlement:
     if isinstance(result, results.Held | results.Released | results.Hurried | results.Rerouted):
-        return directing.settle(result, facts, now_ms)
+        return directing.settle(result, facts, now_ms, TERMS)
     return values.decide(result, facts, now_ms)
 
 

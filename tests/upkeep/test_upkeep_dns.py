@@ -71,6 +71,28 @@ def bad(found: list[dns_findings.Finding]) -> list[tuple[str, str]]:
     return [(one.severity.value, one.check) for one in found if one.severity is not dns_findings.Severity.OK]
 
 
+async def test_a_key_that_cannot_be_read_is_told_by_its_name() -> None:
+    broken = msgspec.structs.replace(DIRECTORY.dkim_keys[0], private_key="nothing")
+    of = dns_looks.of_directory(
+        msgspec.structs.replace(DIRECTORY, dkim_keys=(broken,)),
+        DIRECTORY.sender_domains[0],
+        "gw.shop.test",
+        frozenset(),
+    )
+    async with dns_server.serving(GOOD) as server:
+        finds = resolvers.Resolver(
+            (f"127.0.0.1:{server.port}",), clock=clocks.FakeClock(), shuffle=lambda _: None
+        )
+        seen = await dns_looks.Looks(finds, _no_policy).look(of)
+    [told_] = [one for one in dns_findings.findings(seen) if one.check == "dkim"]
+    assert (told_.severity, told_.subject) == (dns_findings.Severity.WRONG, SELECTOR)
+    assert "no private key" in told_.told
+
+
+async def _no_policy(host: str) -> https.Document:
+    raise https.FetchFailed(host)
+
+
 async def test_where_all_is_well_every_check_says_so() -> None:
     found = await told(GOOD)
     assert bad(found) == []

@@ -12,9 +12,18 @@ from gatepost import clock as clocks
 from gatepost import config
 from gatepost import log as logs
 from gatepost.app import compose, explaining, inbound, link, serving, webhooks
+from gatepost.model import directory as directories
 from gatepost.net import bounce_domain
 from gatepost.store import port
-from gatepost.upkeep import checkpoint, directing, proving, watchdog
+from gatepost.upkeep import (
+    authentication,
+    checkpoint,
+    directing,
+    dns_findings,
+    dns_looks,
+    proving,
+    watchdog,
+)
 
 BEAT_S = 1.0
 
@@ -34,6 +43,7 @@ async def run(line: link.Link, orders: link.Orders) -> int:
                 tasks.create_task(checkpoint.run(store, log)),
                 tasks.create_task(watchdog.run(store, clocks.SystemClock(), log)),
                 tasks.create_task(directing.Director(store, policy.decide, clocks.SystemClock(), log).run()),
+                tasks.create_task(_authenticate(store, orders.settings, policy, log)),
                 tasks.create_task(_prove(store, orders.settings, log)),
                 tasks.create_task(webhooks.build(store, orders.settings, receivers).run()),
                 tasks.create_task(_beat(line, store)),
@@ -95,6 +105,26 @@ async def _prove(store: port.Store, settings: config.Settings, log: logs.Logger)
         return await bounce_domain.check(asked, domain, hosts, exits)
 
     await proving.Prover(store, check, settings.hostname, clock, random.random).run(log)
+
+
+async def _authenticate(
+    store: port.Store, settings: config.Settings, policy: _Policy, log: logs.Logger
+) -> None:
+    """Look into what is refused for our authentication."""
+    clock = clocks.SystemClock()
+    asked = compose.build_resolver(settings, clock)
+    looks = dns_looks.Looks(asked, dns_looks.fetching(compose.build_fetcher(settings, asked)))
+    hosts = inbound.hosts(settings.inbound, settings.hostname)
+
+    async def check(known: directories.Directory, account: int, name: str) -> authentication.Looked:
+        for domain in known.sender_domains:
+            if (domain.account, domain.domain) == (account, name):
+                of = dns_looks.of_directory(known, domain, settings.hostname, hosts)
+                return authentication.of_findings(dns_findings.findings(await looks.look(of)))
+        return authentication.Looked(authentication.State.WRONG, f"{name} is no sender domain any more")
+
+    times = authentication.Times().scaled(settings.policy.time_scale)
+    await authentication.Authentication(store, policy.decide, check, clock, times).run(log)
 
 
 async def _beat(line: link.Link, store: port.Store) -> None:

@@ -75,7 +75,10 @@ class Directing:
         if due.expires_at <= now:
             self._settling.add(results.Expired(due.id, claim), due, at)
         else:
-            self._settling.add(results.Held(due.id, claim, by.id, by.words), due, at)
+            held = results.Held(
+                due.id, claim, by.id, by.words, authentication=by.kind is directives.DirectiveKind.HOLD
+            )
+            self._settling.add(held, due, at)
 
     async def _reroute(self, at: desk.Desk, jobs: desk.Group, number: int) -> None:
         store, source = self._p.store, self._p.source(number)

@@ -12,19 +12,24 @@ import msgspec
 from gatepost.model import ids
 from gatepost.model import message as messages
 
+AUTHENTICATION = (
+    -1
+)  # what holds a delivery that was refused for our authentication, until that is looked into
 UNDO_MS = 10 * 60 * 1000  # between the word to cancel and the end of the mail
 NAMED = 1_000  # deliveries that one directive may name
 
 
 class DirectiveKind(enum.IntEnum):
     """What is done. PAUSE: not attempted while it stands. FLUSH: attempted as soon as it may be. REROUTE: sent by another Source.
-    CANCEL: held first, and ended when the time to undo it is over.
+    CANCEL: held first, and ended when the time to undo it is over. HOLD: the gateway's own word about a sender domain at a Provider
+    that refuses its authentication: not attempted while it stands, but for what is let go to try it.
     """
 
     PAUSE = 1
     FLUSH = 2
     REROUTE = 3
     CANCEL = 4
+    HOLD = 5
 
     @property
     def word(self) -> str:
@@ -111,6 +116,8 @@ class Directive(msgspec.Struct, frozen=True, gc=False, tag="directive"):
     @property
     def words(self) -> str:
         """Why mail that it stops does not go."""
+        if self.kind is DirectiveKind.HOLD:
+            return f"held for authentication (directive {self.id}): {self.reason}"
         what = "paused" if self.kind is DirectiveKind.PAUSE else "about to be cancelled"
         return f"{what} by directive {self.id} of {self.actor}" + (f": {self.reason}" if self.reason else "")
 
@@ -167,6 +174,8 @@ class Standing:
 
     def _means(self, one: Directive, due: messages.Due, provider: str) -> bool:
         which = one.which
+        if one.id == due.hold:
+            return False  # it let this one go
         if one.kind is DirectiveKind.CANCEL and due.message >= one.before:
             return False
         return (

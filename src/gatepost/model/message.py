@@ -129,6 +129,7 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     """An open delivery as its lane's owner sees it: enough to attempt it without another read but the body's.
 
     provider: the lane's, when acceptance hands the delivery over; a read by lane may leave it empty. asked: None where nothing was.
+    hold: the directive that held it and let it go although it stands, or 0.
     """
 
     id: int
@@ -155,3 +156,4 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     campaign: str = ""
     tags: str = ""
     asked: notify.Asked | None = None
+    hold: int = 0

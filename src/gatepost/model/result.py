@@ -81,19 +81,26 @@ class Expired(msgspec.Struct, frozen=True, gc=False, tag="expired"):
 
 
 class Held(msgspec.Struct, frozen=True, gc=False, tag="held"):
-    """A directive (by its id) stops it: it waits until that ends, or its lifetime does."""
+    """A directive (by its id) stops it: it waits until that ends, or its lifetime does. claim: None where it was held already.
+
+    authentication: for so long alone as mail waits for that.
+    """
 
     delivery: int
-    claim: Claim
+    claim: Claim | None
     directive: int
     reason: str
+    authentication: bool = False
 
 
 class Released(msgspec.Struct, frozen=True, gc=False, tag="released"):
-    """What held it is over: due at ``at`` (ms). Changes nothing where it is not held."""
+    """It is due at ``at`` (ms). past: the directive that lets it go although it stands; 0: what held it is over. Changes nothing where
+    it is not held.
+    """
 
     delivery: int
     at: int
+    past: int = 0
 
 
 class Hurried(msgspec.Struct, frozen=True, gc=False, tag="hurried"):
@@ -109,6 +116,13 @@ class Rerouted(msgspec.Struct, frozen=True, gc=False, tag="rerouted"):
     claim: Claim
     lane: int
     source: int
+
+
+class Failed(msgspec.Struct, frozen=True, gc=False, tag="failed"):
+    """What it was held for will not change: it ends. detail: why, in one line. Changes nothing where it is not held."""
+
+    delivery: int
+    detail: str
 
 
 class Cancelled(msgspec.Struct, frozen=True, gc=False, tag="cancelled"):
@@ -135,5 +149,5 @@ class Reported(msgspec.Struct, frozen=True, gc=False, tag="reported"):
     detail: str = ""
 
 
-Directed = Held | Released | Hurried | Rerouted
+Directed = Held | Released | Hurried | Rerouted | Failed
 Result = Attempted | Blocked | Postponed | Expired | Directed | Cancelled | Reported

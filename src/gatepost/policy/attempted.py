@@ -7,8 +7,10 @@ delivery, its address's record and, where it is about the recipient, the suppres
 
 import msgspec
 
+from gatepost.model import directive as directives
 from gatepost.model import event as events
 from gatepost.model import facts as fact_values
+from gatepost.model import message as messages
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
@@ -86,6 +88,8 @@ def _settled(
             return _failed(case)
         case Action.RESPLIT:
             return _resplit(case)
+        case Action.HOLD if rule.held:
+            return _kept(case)
         case Action.RETRY | Action.HOLD:
             return _again(case)
 
@@ -190,6 +194,21 @@ def _resplit(case: _Case) -> settlements.Settlement:
     if case.facts.delivery.expires_at <= case.now:
         return ending.of_attempt(case.result, case.facts, case.facts.address, case.now, case.terms)
     return _deferred(case, case.now, case.facts.address)
+
+
+def _kept(case: _Case) -> settlements.Settlement:
+    """Not tried again before somebody looked at our authentication (``gatepost.upkeep.authentication``)."""
+    result, delivery = case.result, case.facts.delivery
+    until = min(case.seen[0].first_at + case.terms.authentication, delivery.expires_at)
+    record = remember.probed(case.facts.address, delivery, case.now)
+    if until <= case.now:
+        return ending.of_attempt(result, case.facts, record, case.now, case.terms)
+    settled = _deferred(case, until, record)
+    assert settled.reschedule is not None  # noqa: S101 - a deferral has one
+    kept = msgspec.structs.replace(
+        settled.reschedule, status=messages.Status.HELD, hold=directives.AUTHENTICATION
+    )
+    return msgspec.structs.replace(settled, reschedule=kept)
 
 
 def _again(case: _Case) -> settlements.Settlement:

@@ -190,19 +190,25 @@ _SENDER = (
         "The sending domain is listed or has a bad reputation.",
         counts="sender domain",
     ),
-    rows.waits(
-        Category.SENDER_AUTH,
-        Fault.SENDER,
-        Schedule.STANDARD,
-        "SPF, DKIM or DMARC did not pass, or is demanded: the mail waits until it is mended, also when the code is 5xx.",
-        counts="authentication health",
+    _replace(
+        rows.waits(
+            Category.SENDER_AUTH,
+            Fault.SENDER,
+            Schedule.NONE,
+            "SPF, DKIM or DMARC did not pass, or is demanded: the mail is held until it is mended, also when the code is 5xx.",
+            counts="authentication health",
+        ),
+        held=True,
     ),
-    rows.waits(
-        Category.SENDER_ADDRESS,
-        Fault.SENDER,
-        Schedule.STANDARD,
-        "The receiver does not accept our MAIL FROM, or cannot find its domain.",
-        counts="authentication health",
+    _replace(
+        rows.waits(
+            Category.SENDER_ADDRESS,
+            Fault.SENDER,
+            Schedule.NONE,
+            "The receiver does not accept our MAIL FROM, or cannot find its domain: held until our own DNS was asked.",
+            counts="authentication health",
+        ),
+        held=True,
     ),
     rows.soft(
         Category.SENDER_DAILY_LIMIT,

@@ -20,11 +20,29 @@ from the table that the gateway decides with. `[policy.categories."…"]` change
 - **outcome** is what the reply meant: `soft` may pass, `hard` says that the address or domain is dead, `rejection` is a
   no to this message or this sender and says nothing about the recipient.
 - **action** is what the gateway does: `suppress`, `retry`, `hold` (waits for something of ours to be mended; retried
-  meanwhile), `fail` (the message ends, the address is kept), `resplit` (goes on at once, in smaller groups).
+  meanwhile, but for what has no schedule: see "Held for authentication"), `fail` (the message ends, the address is kept), `resplit` (goes on at once, in smaller groups).
 - No 4xx ends a message at its first reply, unless its text says that retrying will not succeed: with a 4xx, `suppress`
   and `fail` become `retry` on schedule S.
 - When a category's window, counted from its first reply on the delivery, or the message's lifetime is over, the
   delivery is bounced as `local.expired`, with the last real answer beside it.
+"""
+
+_HELD = """
+## Held for authentication
+
+A delivery that is refused with `sender.auth` or `sender.address` is held: not tried again, for at most 72 hours or its lifetime, and the
+gateway looks into it, at SPF, DKIM, DMARC and the MX of the sender domain as `gatepost dns check` does, and at the keys that sign.
+
+- **Something is wrong, or three recipient domains refuse it:** all mail from that sender domain to that Provider is held, by a directive of
+  the gateway itself; `gatepost queue directives` and `gatepost why` say what is wrong. The look is repeated every two minutes. When all is
+  right, one message goes, a minute later two, then four …; at the first new refusal it stops for half an hour. When nothing is held any
+  more the directive ends. What three domains agreed on, while we see nothing wrong, is tried for the first time after half an hour.
+  `gatepost queue revoke` lets everything go at once.
+- **Neither, for ten minutes:** the message fails; the address is kept. A 4xx about our address is tried again a quarter of an hour later.
+- **DNS does not answer:** nothing is decided.
+
+What is held to its end bounces as a rejection; nobody is suppressed for it. `policy.hold.authentication_s` is the longest time;
+`[policy.categories."sender.auth"] action = "retry"` or `"fail"` switches holding off.
 """
 
 _PRESET = """
@@ -38,7 +56,7 @@ content, and a send with one broken DKIM key then loses most of a list at once. 
 
 def render() -> str:
     """The page."""
-    return "".join([_HEAD, _table(), _schedules(), _suppression(), _PRESET])
+    return "".join([_HEAD, _table(), _schedules(), _suppression(), _HELD, _PRESET])
 
 
 def _table() -> str:
@@ -56,7 +74,7 @@ def _table() -> str:
             row.fault.word,
             row.outcome.word if row.outcome is not None else "–",
             _action(row),
-            row.schedule.value,
+            "–" if row.held else row.schedule.value,
             row.counts or "–",
         )
         lines.append(f"| {' | '.join(cells)} |")

@@ -8,6 +8,7 @@ import msgspec
 
 from gatepost.model import event as events
 from gatepost.model import facts as fact_values
+from gatepost.model import message as messages
 from gatepost.model import reply as replies
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
@@ -61,22 +62,49 @@ def of_lifetime(facts: fact_values.Facts, now_ms: int, terms: term_values.Terms)
         escalate.Ended(word, delivery.attempts), facts.address, delivery, now_ms, terms
     )
     rule = terms.by_word.get(word)
-    detail = f"lifetime ended; last answer {word}" if word else "lifetime ended; no answer was ever given"
+    what = "lifetime ended"
+    if delivery.status is messages.Status.HELD and delivery.expires_at > now_ms:
+        what = "held for authentication as long as mail is"
+        rule = terms.rules[verdicts.Category.SENDER_AUTH]
+    detail = f"{what}; last answer {word}" if word else f"{what}; no answer was ever given"
     told = _told(rule, detail, Flag.EXPIRED)
     bounced = provenance.unattempted(
         told, delivery, now_ms, fault=verdicts.Fault.NONE, reply=delivery.last_reply
     )
-    if is_real(delivery.last_reply):
-        last = replies.Reply(int(delivery.last_reply[:3]), delivery.last_reply)
-        bounced = msgspec.structs.replace(bounced, code=last.code, enhanced=last.enhanced.decode("ascii"))
+    bounced = _quoting(bounced)
     if entry is not None:
         entry = _caused(entry, word, delivery.last_reply)
     return _settled(bounced, record, entry, facts, now_ms)
 
 
+def of_hold(facts: fact_values.Facts, detail: str, now_ms: int) -> settlements.Settlement:
+    """What it was held for will not be mended: the message ends with the reply that it was held for, the address is kept."""
+    delivery = facts.delivery
+    told = provenance.Told(
+        state=events.State.BOUNCED,
+        outcome=Outcome.REJECTION,
+        category=delivery.last_category or EXPIRED,
+        action=events.Action.FAIL,
+        detail=detail,
+    )
+    bounced = provenance.unattempted(
+        told, delivery, now_ms, fault=verdicts.Fault.SENDER, reply=delivery.last_reply
+    )
+    bounced = _quoting(bounced)
+    return _settled(bounced, facts.address, None, facts, now_ms)
+
+
 def is_real(raw: bytes) -> bool:
     """Whether bytes kept as the last reply came from a server, and are not our words for a silence."""
     return raw[:3].isdigit() and raw[3:4] in b"- "
+
+
+def _quoting(bounced: events.Event) -> events.Event:
+    """With the codes of the reply in it."""
+    if not is_real(bounced.reply):
+        return bounced
+    last = replies.Reply(int(bounced.reply[:3]), bounced.reply)
+    return msgspec.structs.replace(bounced, code=last.code, enhanced=last.enhanced.decode("ascii"))
 
 
 def _told(rule: term_values.Rule | None, detail: str, flags: Flag) -> provenance.Told:

@@ -46,7 +46,8 @@ class Row(msgspec.Struct, frozen=True):
     suppression that ``Action.SUPPRESS`` writes. expires_days: None: as the address's record says (confirmed, or
     provisional for a few days), 0: never, else provisional that long. holds_address: bulk mail of the account to that
     address waits. gap_s: the least time to the next try. patience_replies, patience_s, then: after so many such
-    replies over so long, ``then`` is the action. counts: which rate it belongs to.
+    replies over so long, ``then`` is the action. counts: which rate it belongs to. held: with ``Action.HOLD`` it is not tried again
+    before what is wrong is mended.
     """
 
     category: Category
@@ -65,6 +66,7 @@ class Row(msgspec.Struct, frozen=True):
     patience_s: int = 0
     then: Action = Action.NONE
     escalates: Escalates = Escalates.NOTHING
+    held: bool = False
 
 
 def hard(category: Category, text: str, *, scope: Scope = Scope.INSTANCE, days: int | None = None) -> Row:

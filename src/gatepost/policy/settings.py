@@ -142,10 +142,14 @@ class EscalationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class HoldSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[policy.hold]``: bulk mail to a troubled address waits up to address_s; transactional mail probes every probe_gap_s."""
+    """``[policy.hold]``: bulk mail to a troubled address waits up to address_s; transactional mail probes every probe_gap_s.
+
+    authentication_s: how long mail waits for our authentication to be mended.
+    """
 
     address_s: float = 6 * _H
     probe_gap_s: float = 15 * _MIN
+    authentication_s: float = 72 * _H
 
 
 class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -251,6 +255,7 @@ def _wrong_numbers(settings: PolicySettings, place: str) -> Iterator[errors.BadI
         "escalation.refused_expires_days": (1, _LONGEST_DAYS),
         "hold.address_s": (0, _LONGEST_S),
         "hold.probe_gap_s": (0, _LONGEST_S),
+        "hold.authentication_s": (0, _LONGEST_S),
     }
     for path, (least, most) in ranges.items():
         yield from errors.out_of_range(operator.attrgetter(path)(settings), least, most, f"{place}.{path}")

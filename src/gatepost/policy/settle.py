@@ -42,8 +42,8 @@ def settle(
             return notices.added(settled, facts.delivery, now_ms, terms)
         case results.Reported():
             return reported.settle(result, facts, now_ms, terms)
-        case results.Held() | results.Released() | results.Hurried() | results.Rerouted():
-            return directing.settle(result, facts, now_ms)
+        case results.Held() | results.Released() | results.Hurried() | results.Rerouted() | results.Failed():
+            return directing.settle(result, facts, now_ms, terms)
         case _:
             return _unattempted(result, facts, now_ms, jitter, terms)
 

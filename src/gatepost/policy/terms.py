@@ -33,7 +33,7 @@ class Times(msgspec.Struct, frozen=True):
 class Rule(msgspec.Struct, frozen=True):
     """One category's row, an operator's changes applied; see ``categories.Row``.
 
-    word: the category as plain text. times: of its schedule; S where the row names none, for what is retried all the
+    word: the category as plain text. held: not tried again before what is wrong is mended. times: of its schedule; S where the row names none, for what is retried all the
     same. expires: ms, or None as the address's record says. insisted: the operator made it suppress.
     """
 
@@ -51,6 +51,7 @@ class Rule(msgspec.Struct, frozen=True):
     then: events.Action
     escalates: categories.Escalates
     insisted: bool
+    held: bool = False
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -64,6 +65,7 @@ class Terms(msgspec.Struct, frozen=True):
     lifetime: int
     last_attempt: int
     hold: int
+    authentication: int
     probe_gap: int
     provisional: int
     confirm_after: int
@@ -97,6 +99,7 @@ def of(settings: policy_settings.PolicySettings) -> Terms:
         lifetime=round(settings.lifetime_s * scale),
         last_attempt=round(settings.last_attempt_s * scale),
         hold=round(settings.hold.address_s * scale),
+        authentication=round(settings.hold.authentication_s * scale),
         probe_gap=round(settings.hold.probe_gap_s * scale),
         provisional=suppression.provisional_days * _DAY,
         confirm_after=suppression.confirm_after_h * _H,
@@ -139,6 +142,7 @@ def _rule(settings: policy_settings.PolicySettings, category: verdicts.Category)
         then=row.then,
         escalates=row.escalates,
         insisted=override is not None and override.action == "suppress",
+        held=row.held and row.action is events.Action.HOLD,
     )
 
 

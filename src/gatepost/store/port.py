@@ -370,8 +370,8 @@ class Store(Protocol):
         """How many each of those holds."""
         ...
 
-    async def held_by(self, directive: int, limit: int) -> list[int]:
-        """Deliveries that a directive holds, the oldest first."""
+    async def held_by(self, directive: int, limit: int, after: int = 0) -> list[int]:
+        """Deliveries that a directive holds, the oldest first, from behind ``after``."""
         ...
 
     async def held_to_end(self, now_ms: int, limit: int) -> list[int]:

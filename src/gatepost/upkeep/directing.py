@@ -3,7 +3,7 @@
 Guarantees: in bounded batches, so that delivery is never stalled; nothing is lost by an end of the process at any point, for what is
 left is found in the store and done by the next one (a flush that was under way begins anew); a word that is taken back between two
 batches stops there. What is held and at the end of its lifetime ends.
-Not here: holding and rerouting (``gatepost.delivery.directing``).
+Not here: holding and rerouting (``gatepost.delivery.directing``), what is held for authentication (``authentication``).
 """
 
 import asyncio
@@ -106,7 +106,7 @@ class Director:
         """What a directive holds that stands no more is due again, the oldest first."""
         standing = {one.id for one in self._known.directives if one.stands(now)}
         for directive in await self._store.holds():
-            if directive in standing:
+            if directive in standing or directive == directives.AUTHENTICATION:
                 continue
             found = await self._store.held_by(directive, BATCH)
             await self._settle([results.Released(each, now) for each in found])

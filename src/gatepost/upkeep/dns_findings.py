@@ -59,7 +59,7 @@ class Exit(msgspec.Struct, frozen=True):
 
 
 class Key(msgspec.Struct, frozen=True):
-    """A DKIM key: where its record is, the record that it should be, and what is there."""
+    """A DKIM key: where its record is, the record that it should be, and what is there. problem: why it cannot sign, or empty."""
 
     name: str
     record: str
@@ -67,6 +67,7 @@ class Key(msgspec.Struct, frozen=True):
     bits: int
     active: bool
     seen: Answer
+    problem: str = ""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -169,6 +170,9 @@ def _dkim(seen: Seen) -> Iterator[Finding]:
         told = "no key signs this domain's mail: `gatepost dkim new` makes one"
         yield Finding(Severity.WRONG, "dkim", seen.domain, told)
     for key in seen.keys:
+        if key.problem:
+            yield Finding(Severity.WRONG, "dkim", key.name, key.problem)
+            continue
         if key.seen.failed:
             yield _unanswered("dkim", key.name, key.seen)
             continue

@@ -115,9 +115,12 @@ class Looks:
                 return dns_findings.Answer(detail=found.detail or found.kind.value)
 
     async def _key(self, key: directories.DkimKey, domain: str) -> dns_findings.Key:
-        loaded = dkim_keys.load(key.private_key.encode(), known=True)
         name = f"{key.selector}._domainkey.{domain}"
         active = key.state is directories.KeyState.ACTIVE
+        try:
+            loaded = dkim_keys.load(key.private_key.encode(), known=True)
+        except dkim_keys.BadKey as error:
+            return dns_findings.Key(name, "", "", 0, active, dns_findings.Answer(), str(error))
         return dns_findings.Key(
             name, loaded.record, loaded.word, loaded.bits, active, await self._texts(name)
         )

@@ -24,7 +24,7 @@ SELECT bridge FROM turn WHERE bridge IS NOT NULL AND EXISTS (
 -- due: the first rows of one Bridge that are due.
 SELECT d.id, d.message, d.lane, m.account, d.bridge, d.source, d.priority, d.next_at, m.expires_at, d.attempts,
   m.sender, d.recipient, coalesce(d.key, d.recipient), d.domain, m.list, m.size, m.parts, m.eight_bit, m.utf8,
-  m.sender_domain, m.campaign, m.tags, m.ret, m.envid, d.notify, d.orcpt
+  m.sender_domain, m.campaign, m.tags, d.hold, m.ret, m.envid, d.notify, d.orcpt
 FROM delivery d JOIN message m ON m.id = d.message
 WHERE d.status = 0 AND d.lane = ? AND d.priority = ? AND d.bridge = ? AND d.next_at <= ?
 ORDER BY d.next_at LIMIT ?;
@@ -168,7 +168,7 @@ SELECT count(*) FROM delivery d JOIN message m ON m.id = d.message WHERE {where}
 SELECT hold, count(*) FROM delivery WHERE status = 2 GROUP BY hold;
 
 -- held_by: what a directive holds.
-SELECT id FROM delivery WHERE status = 2 AND hold = ? ORDER BY id LIMIT ?;
+SELECT id FROM delivery WHERE status = 2 AND hold = ? AND id > ? ORDER BY id LIMIT ?;
 
 -- held_to_end: what is held and has come to its end.
 SELECT id FROM delivery WHERE status = 2 AND next_at <= ? LIMIT ?;

@@ -70,6 +70,7 @@ class Reader:
             sender_domain,
             campaign,
             tags,
+            hold,
             *asked,
         ) = rest
         return messages.Due(
@@ -96,6 +97,7 @@ class Reader:
             campaign=self._texts.of(campaign),
             tags=self._texts.of(tags),
             asked=_asked(asked) if any(asked) else None,
+            hold=rows.integer(hold or 0),
         )
 
     def bodies(self, wanted: Sequence[int]) -> dict[int, tuple[bytes, ...]]:
@@ -296,9 +298,9 @@ class Reader:
         """See the port."""
         return {rows.integer(hold): rows.integer(count) for hold, count in self.rows("held")}
 
-    def held_by(self, directive: int, limit: int) -> list[int]:
+    def held_by(self, directive: int, limit: int, after: int) -> list[int]:
         """See the port."""
-        return [rows.integer(ident) for (ident,) in self.rows("held_by", directive, limit)]
+        return [rows.integer(ident) for (ident,) in self.rows("held_by", directive, after, limit)]
 
     def held_to_end(self, now_ms: int, limit: int) -> list[int]:
         """See the port."""

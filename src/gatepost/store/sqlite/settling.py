@@ -87,7 +87,10 @@ class _Batch:
 
     def stale(self, result: results.Result) -> bool:
         """Whether the claim is of an owner who is it no longer."""
-        if isinstance(result, results.Cancelled | results.Released | results.Hurried | results.Reported):
+        if isinstance(
+            result,
+            results.Cancelled | results.Released | results.Hurried | results.Failed | results.Reported,
+        ):
             return False
         claim = result.claim
         return claim is not None and (

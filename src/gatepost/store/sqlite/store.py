@@ -289,9 +289,9 @@ class SqliteStore:
         """See the port."""
         return self._read.holds()
 
-    async def held_by(self, directive: int, limit: int) -> list[int]:
+    async def held_by(self, directive: int, limit: int, after: int = 0) -> list[int]:
         """See the port."""
-        return self._read.held_by(directive, limit)
+        return self._read.held_by(directive, limit, after)
 
     async def held_to_end(self, now_ms: int, limit: int) -> list[int]:
         """See the port."""

@@ -3,11 +3,10 @@
 Guarantees: every event with the server's reply verbatim: escaped as text, and byte for byte in base64 with ``--json``.
 """
 
-import base64
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
+import cyclopts
 
 from gatepost import errors
 from gatepost.cli import context, show
@@ -21,17 +20,12 @@ if TYPE_CHECKING:
 _NEWEST = 100  # messages to an address that are shown
 
 
-class Traced(shapes.EventShape, frozen=True, kw_only=True):
-    """An event with the reply's own bytes."""
-
-    reply_base64: str | None
-
-
 def trace(
     what: str,
     /,
     *,
     limit: int = _NEWEST,
+    transcript: Annotated[bool, cyclopts.Parameter(negative="")] = False,
     json: context.Json = False,
     config: context.Config = context.DEFAULT,
 ) -> int:
@@ -43,8 +37,10 @@ def trace(
         An id, or an address.
     limit
         How many messages to an address.
+    transcript
+        With all that was said in attempts that failed: < is the server, > is us. JSON always has it.
     """
-    return context.run(_trace(what, limit, context.load(config), json=json))
+    return context.run(_trace(what, limit, context.load(config), json=json, transcript=transcript))
 
 
 def why(delivery: str, /, *, json: context.Json = False, config: context.Config = context.DEFAULT) -> int:
@@ -58,17 +54,25 @@ def why(delivery: str, /, *, json: context.Json = False, config: context.Config 
     return context.run(_why(delivery, context.load(config), json=json))
 
 
-async def _trace(what: str, limit: int, settings: "config_values.Settings", *, json: bool) -> int:
+async def _trace(
+    what: str, limit: int, settings: "config_values.Settings", *, json: bool, transcript: bool
+) -> int:
+    from gatepost.console import messages
+
     async with context.opened(settings) as store:
         names = shapes.Names(await store.directory())
         found = await (_of_address(what, limit, store) if "@" in what else _of_id(what, store))
+        said: dict[int, bytes] = {}
+        if json or transcript:
+            said |= await store.transcripts([one.seq for one in found if one.attempt])
     for one in found:
-        shape = shapes.event(one, names)
+        shape = messages.traced(one, names, said.get(one.seq, b""))
         if json:
-            raw = base64.b64encode(one.reply).decode() if one.reply else None
-            show.json_line(Traced(**msgspec.structs.asdict(shape), reply_base64=raw))
+            show.json_line(shape)
         else:
             _print(shape)
+            for line in (shape.transcript or "").splitlines():
+                show.line(f"    : {line}")
     return 0
 
 

@@ -14,6 +14,7 @@ from gatepost.model import event as events
 from gatepost.model import ids
 from gatepost.model import message as message_values
 from gatepost.model import moment as moments
+from gatepost.model import reply as replies
 from gatepost.net import problem
 from gatepost.store import filters, port, shapes
 
@@ -64,9 +65,12 @@ class Whole(msgspec.Struct, frozen=True):
 
 
 class Traced(shapes.EventShape, frozen=True, kw_only=True):
-    """An event with the reply's own bytes."""
+    """An event with the reply's own bytes. transcript: what was said in an attempt that failed, escaped; each line begins with seconds,
+    ``<`` for the server, ``>`` for us or ``#`` for what else happened.
+    """
 
     reply_base64: str | None
+    transcript: str | None
 
 
 def operations(parts: changing.Parts) -> tuple[operation.Operation, ...]:
@@ -179,7 +183,9 @@ class _Messages:
             for one in await self._store.trace(message.id)
             if one.seq > query.cursor and (identity == message.id or one.delivery in {0, identity})
         ]
-        items = [_traced(one, names) for one in told[: query.limit]]
+        page = told[: query.limit]
+        said = await self._store.transcripts([one.seq for one in page if one.attempt])
+        items = [traced(one, names, said.get(one.seq, b"")) for one in page]
         following = str(items[-1].seq) if len(told) > query.limit else None
         return operation.Answer(operation.Page(items, following))
 
@@ -211,9 +217,13 @@ def _may_see(call: operation.Call, message: message_values.Message) -> bool:
     return own is None or message.bridge == own.id
 
 
-def _traced(one: events.Event, names: shapes.Names) -> Traced:
-    raw = base64.b64encode(one.reply).decode() if one.reply else None
-    return Traced(**msgspec.structs.asdict(shapes.event(one, names)), reply_base64=raw)
+def traced(one: events.Event, names: shapes.Names, transcript: bytes) -> Traced:
+    """The shape of one event of a message's life."""
+    return Traced(
+        **msgspec.structs.asdict(shapes.event(one, names)),
+        reply_base64=base64.b64encode(one.reply).decode() if one.reply else None,
+        transcript=replies.escaped(transcript) if transcript else None,
+    )
 
 
 def _deliveries(told: list[events.Event], names: shapes.Names) -> list[DeliveryShape]:

@@ -47,6 +47,7 @@ class Judge:
             recipients=len(done.jobs),
             reports_until=done.reports_until,
             dsn=done.dsn,
+            transcript=done.transcript,
         )
         for due, reply in zip(done.jobs, done.answers, strict=True):
             if reply is None:
@@ -78,6 +79,7 @@ class Judge:
             peer_ip=failure.ip,
             tls=failure.tls,
             smarthost=source.smarthost,
+            transcript=failure.transcript,
         )
         for due in jobs:
             if failure.reply is not None:

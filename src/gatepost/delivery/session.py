@@ -12,6 +12,7 @@ from typing import cast
 
 import msgspec
 
+from gatepost.delivery import transcript
 from gatepost.model import failure as failures
 from gatepost.model import message as messages
 from gatepost.model import reply as replies
@@ -27,7 +28,7 @@ class Done(msgspec.Struct, frozen=True, gc=False):
     in_doubt: the final dot was written and no answer to it read. untouched: the host closed a reused connection before
     it answered anything: nothing was tried. problem: set where an answer is missing. ms: from the first byte written.
     sender: the return path. reports_until: ms; how long a late report can be tied to it, 0 for not at all. dsn: the host was asked
-    to tell the sender itself what he asked for.
+    to tell the sender itself what he asked for. transcript: what was said, where not all was taken.
     """
 
     jobs: tuple[messages.Due, ...]
@@ -42,6 +43,7 @@ class Done(msgspec.Struct, frozen=True, gc=False):
     sender: bytes = b""
     reports_until: int = 0
     dsn: bool = False
+    transcript: bytes = b""
 
 
 class Failure(Exception):
@@ -58,6 +60,7 @@ class Failure(Exception):
         self.ip = ""
         self.gone = False  # no such domain, by two resolvers
         self.tls = ""  # where TLS was demanded and did not come about: as ``Attempt.tls``
+        self.transcript = b""  # what was said, if the socket was connected
         self.blocked: suppressions.Suppression | None = (
             None  # the network of a host that is not to be connected to
         )
@@ -109,6 +112,7 @@ class Connection(asyncio.Protocol):
         self._due_by = 0.0
         self._unwritten = 0  # bytes of a body that the server was slow to take, when last looked at
         self._watch: asyncio.TimerHandle | None = None
+        self._transcript = transcript.Transcript(self._loop.time())
         self.peer = Peer("", "", "", "")
         self.tls = ""
         self.sent = 0
@@ -126,6 +130,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the server: feed the client, act on its events, write what it wants written."""
+        self._transcript.heard(data, self._loop.time())
         client = self._client
         client.receive(data)
         self._work()
@@ -168,6 +173,7 @@ class Connection(asyncio.Protocol):
         self._dsn = transaction.wanted is not None and self._client.dsn
         self._started_at = self._now_ms()
         self.sent += len(jobs)
+        self._transcript.begin(self._loop.time())
         self._client.send(transaction)
         self._work()
 
@@ -213,9 +219,13 @@ class Connection(asyncio.Protocol):
         except OSError as error:  # ssl.SSLError and TimeoutError among them
             self._finish()
             detail = f"handshake failed: {tls.problem(error)}"
-            raise Failure(replies.Stage.STARTTLS, failures.Problem.TLS_FAILED, detail) from None
+            failure = Failure(replies.Stage.STARTTLS, failures.Problem.TLS_FAILED, detail)
+            self._transcript.note(detail, self._loop.time())
+            failure.transcript = self._transcript.written()
+            raise failure from None
         self._transport = upgraded
         self.tls = tls.describe(upgraded)
+        self._transcript.note(self.tls, self._loop.time())
         self._client.tls_started()
         self._work()
 
@@ -247,9 +257,12 @@ class Connection(asyncio.Protocol):
         self._flush()
 
     def _flush(self) -> None:
+        commands = self._client.commands_to_send
         data = self._client.data_to_send()
         if not data or self._transport is None or self._transport.is_closing():
             return
+        octets = sum(map(len, data[len(commands) :]))
+        self._transcript.spoke(commands, octets, self._loop.time())
         if len(data) == 1:
             self._transport.write(data[0])
         else:
@@ -279,6 +292,7 @@ class Connection(asyncio.Protocol):
                 sender=self._sender,
                 reports_until=self._reports_until,
                 dsn=self._dsn,
+                transcript=b"" if _all_taken(event.answers) else self._transcript.written(),
             ),
         )
 
@@ -286,8 +300,11 @@ class Connection(asyncio.Protocol):
         self._flush()
         jobs, self._jobs = self._jobs, ()
         reused = self.sent > len(jobs)
+        self._transcript.note(event.detail, self._loop.time())
         if not self._ready.done():
-            self._ready.set_exception(Failure(event.stage, event.problem, event.detail, event.reply))
+            failure = Failure(event.stage, event.problem, event.detail, event.reply)
+            failure.transcript = self._transcript.written()
+            self._ready.set_exception(failure)
             self._finish()
             return
         self._finish()
@@ -309,6 +326,7 @@ class Connection(asyncio.Protocol):
                 stage=event.stage,
                 sender=self._sender,
                 reports_until=self._reports_until,
+                transcript=self._transcript.written(),
             ),
         )
 
@@ -365,3 +383,7 @@ class Connection(asyncio.Protocol):
         if not self._tls_wanted.done():
             self._tls_wanted.cancel()
         self._on_closed(self)
+
+
+def _all_taken(answers: Sequence[replies.Reply | None]) -> bool:
+    return all(reply is not None and reply.positive for reply in answers)

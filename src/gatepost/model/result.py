@@ -21,7 +21,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
     started_at: ms. duration_ms: until the last reply. tls: ``TLSv1.3 …``, ``none (…)`` with the reason
     where it was wanted and did not come about, or empty. recipients: of the transaction, 0 where it did not come to one.
     reports_until: ms; how long a late report can be tied to it by a token, 0 where it had none. dsn: the host was asked to tell the
-    sender itself what he asked for.
+    sender itself what he asked for. transcript: what was said on the connection, where not all of it was taken.
     """
 
     started_at: int
@@ -37,6 +37,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
     recipients: int = 0
     reports_until: int = 0
     dsn: bool = False
+    transcript: bytes = b""
 
 
 class Attempted(msgspec.Struct, frozen=True, gc=False, tag="attempted"):

@@ -73,6 +73,7 @@ class ClientSession:
         self._state = _S.GREETING
         self._buffer = lines.ReplyBuffer()
         self._out: list[bytes] = []
+        self._message_at = -1  # where in what is to be written the message begins; -1: it is not in it
         self._events: collections.deque[events.ClientEvent] = collections.deque()
         self._last: events.SessionFailed | events.Ended | None = None
         self._dirty = False  # the server may still hold a transaction of ours: RSET first
@@ -118,9 +119,17 @@ class ClientSession:
         """The code that refused STARTTLS where the session went on without, or 0."""
         return self._opening.tls_refused
 
+    @property
+    def commands_to_send(self) -> list[bytes]:
+        """What ``data_to_send`` will give, without the message, and without what authenticates us."""
+        if self.stage is replies.Stage.AUTH:
+            return [b"AUTH ...\r\n"] if self._out else []
+        return self._out if self._message_at < 0 else self._out[: self._message_at]
+
     def data_to_send(self) -> list[bytes]:
         """What is to be written now; asked for once."""
         out, self._out = self._out, []
+        self._message_at = -1
         return out
 
     def next_event(self) -> events.ClientEvent | states.Signal:
@@ -211,6 +220,7 @@ class ClientSession:
         reset = b"RSET\r\n" if self._dirty else b""
         if self._body_out:
             self._out.append(b"%s%s%s" % (reset, mail, rcpts))
+            self._message_at = len(self._out)
             self._out += data.chunk(transaction.body)
         elif self._pipelined:
             self._out.append(b"%s%s%s%s" % (reset, mail, rcpts, b"" if self._chunking else b"DATA\r\n"))
@@ -321,6 +331,7 @@ class ClientSession:
             return
         assert self._transaction is not None  # noqa: S101 - only called inside one
         self._go(_DOT)
+        self._message_at = len(self._out)
         self._out += data.chunk(self._transaction.body)
 
     def _on_data(self, reply: replies.Reply) -> None:
@@ -340,6 +351,7 @@ class ClientSession:
         if self._lone_dot or self._transaction is None:
             self._out.append(b".\r\n")
         else:
+            self._message_at = len(self._out)
             self._out += data.stuff(self._transaction.body)
 
     def _on_dot(self, reply: replies.Reply) -> None:

@@ -336,6 +336,10 @@ class Store(Protocol):
         """Every event of a message and its deliveries, in order."""
         ...
 
+    async def transcripts(self, seqs: Sequence[int]) -> Mapping[int, bytes]:
+        """What was said in the attempts that these events tell of; absent where nothing is kept."""
+        ...
+
     async def messages_to(self, key: str, limit: int) -> list[int]:
         """The newest messages that had this address (normal form) as a recipient."""
         ...
@@ -427,7 +431,7 @@ class Store(Protocol):
         ...
 
     async def sweep(self, before_ms: int) -> int:
-        """Delete orphaned body parts, expired suppressions, old idempotency keys and reports, and what deliveries left
+        """Delete orphaned body parts, expired suppressions, old idempotency keys, reports and transcripts, and what deliveries left
         behind whose time for reports is over; bounded. How much was deleted.
         """
         ...

@@ -154,6 +154,9 @@ SELECT reason FROM delivery WHERE id = ?;
 -- open_ids: where:
 SELECT d.id FROM delivery d JOIN message m ON m.id = d.message WHERE d.id > ? AND {where} ORDER BY d.id LIMIT ?;
 
+-- transcripts: of events.
+SELECT e.seq, t.text FROM carray(?) j JOIN transcript_event e ON e.seq = j.value JOIN transcript t ON t.id = e.transcript;
+
 -- holds: the directives that hold something, one seek each.
 WITH RECURSIVE turn (hold) AS (
   SELECT min(hold) FROM delivery WHERE status = 2

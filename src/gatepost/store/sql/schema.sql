@@ -125,6 +125,17 @@ CREATE TABLE event (
 CREATE INDEX event_about ON event (about) WHERE about IS NOT NULL;
 CREATE INDEX event_recipient ON event (recipient_hash) WHERE recipient_hash IS NOT NULL;
 
+-- What was said in an attempt that failed, by the seq of its first event; several events of one transaction share it.
+CREATE TABLE transcript (
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  text BLOB NOT NULL
+);
+CREATE TABLE transcript_event (
+  seq INTEGER PRIMARY KEY,
+  transcript INTEGER NOT NULL
+);
+
 -- The do-not-send floor. (kind, target, scope, owner, list) is an entry's identity, kept by the writer.
 CREATE TABLE suppression (
   id INTEGER PRIMARY KEY,

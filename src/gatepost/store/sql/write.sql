@@ -196,6 +196,20 @@ DELETE FROM sent WHERE delivery IN (SELECT delivery FROM sent WHERE delivery < ?
 -- report_of_digest
 SELECT id FROM report WHERE digest = ?;
 
+-- rows: insert_transcript
+INSERT INTO transcript VALUES (?, ?, ?);
+
+-- rows: insert_transcript_event
+INSERT INTO transcript_event VALUES (?, ?);
+
+-- old_transcripts: of the oldest.
+DELETE FROM transcript WHERE id IN (SELECT id FROM (SELECT id, at FROM transcript ORDER BY id LIMIT 500) WHERE at < ?);
+
+-- old_transcript_events: of transcripts that are gone.
+DELETE FROM transcript_event WHERE seq IN (
+  SELECT seq FROM (SELECT seq, transcript FROM transcript_event ORDER BY seq LIMIT 2000)
+  WHERE transcript < coalesce((SELECT min(id) FROM transcript), 9223372036854775807));
+
 -- rows: insert_report
 INSERT INTO report (digest, at, kind, standing, sender, recipient, peer_ip, size, delivery, event, raw)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);

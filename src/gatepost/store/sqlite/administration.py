@@ -19,6 +19,7 @@ from gatepost.store.sqlite import transaction as transactions
 
 _KEPT_ANSWERS_MS = 24 * 3600 * 1000  # of Idempotency-Keys
 _KEPT_REPORTS_MS = 30 * 24 * 3600 * 1000
+_KEPT_TRANSCRIPTS_MS = 30 * 24 * 3600 * 1000
 _KEPT_TAKEN_MS = 180 * 24 * 3600 * 1000  # the longest time over which anything escalates (taxonomy.md)
 
 
@@ -118,6 +119,9 @@ def sweep(tx: transactions.Transaction, before_ms: int) -> int:
     swept += tx.db.changes()
     tx.execute("old_reports", tx.now_ms - _KEPT_REPORTS_MS)
     swept += tx.db.changes()
+    tx.execute("old_transcripts", tx.now_ms - _KEPT_TRANSCRIPTS_MS)
+    swept += tx.db.changes()
+    tx.execute("old_transcript_events")
     tx.execute("old_notices")
     swept += tx.db.changes()
     tx.execute("old_taken", tx.now_ms - _KEPT_TAKEN_MS)

@@ -268,6 +268,11 @@ class Reader:
                 return [rows.event_of(r, self._texts.of) for r in self.rows("trace", first, last)]
         return []
 
+    def transcripts(self, seqs: Sequence[int]) -> dict[int, bytes]:
+        """See the port."""
+        bound = names.int64s(list(seqs))
+        return {rows.integer(seq): rows.octets(text) for seq, text in self.rows("transcripts", bound)}
+
     def messages_to(self, key: str, limit: int) -> list[int]:
         """See the port."""
         return [rows.integer(m) for (m,) in self.rows("messages_to", addresses.hash64(key), limit)]

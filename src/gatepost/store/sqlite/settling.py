@@ -62,11 +62,21 @@ class _Batch:
         self.epochs = self._epochs()
         self.history = history.History(tx, self._places(wanted))
         self.noticing = noticing.Noticing(tx)
+        self._transcripts: dict[bytes, int] = {}
 
     def _open(self, wanted: list[int]) -> dict[int, _Open]:
         text = self.tx.texts.of
         found = names.json_rows(self.tx.db, self.tx.sql["facts"], (names.int64s(wanted),), rows.OPEN_ROWS)
         return {row.id: _Open(rows.open_of(row, text), row.recipients, row.parts) for row in found}
+
+    def keep_transcript(self, text: bytes, seq: int) -> None:
+        """What was said before this event; the recipients of one transaction share it."""
+        if not text:
+            return
+        if text not in self._transcripts:
+            self._transcripts[text] = seq
+            self.tx.add_row("insert_transcript", (seq, self.tx.now_ms, text))
+        self.tx.add_row("insert_transcript_event", (seq, self._transcripts[text]))
 
     def _places(self, wanted: Sequence[results.Result]) -> set[str]:
         found: set[str] = set()
@@ -198,6 +208,8 @@ def _take(batch: _Batch, one: _Open, result: results.Result, settlement: settlem
     tx = batch.tx
     delivery = one.delivery
     seqs = _change(batch, settlement)
+    if seqs and isinstance(result, results.Attempted) and not _delivered(result):
+        batch.keep_transcript(result.attempt.transcript, seqs[0])
     _remember(batch, one, result, settlement)
     if settlement.notice is not None:
         one.delivery = batch.noticing.add(delivery, settlement.notice, seqs[0])

@@ -257,6 +257,10 @@ class SqliteStore:
         """See the port."""
         return await self._scan(lambda reader: reader.trace(message))
 
+    async def transcripts(self, seqs: Sequence[int]) -> Mapping[int, bytes]:
+        """See the port."""
+        return self._read.transcripts(seqs)
+
     async def messages_to(self, key: str, limit: int) -> list[int]:
         """See the port."""
         return await self._scan(lambda reader: reader.messages_to(key, limit))

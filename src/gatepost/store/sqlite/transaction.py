@@ -38,6 +38,8 @@ class Transaction:
                 "put_streaks",
                 "put_sent",
                 "insert_report",
+                "insert_transcript",
+                "insert_transcript_event",
                 "put_notice",
                 "put_notice_recipient",
                 "add_counters",

@@ -242,6 +242,21 @@ class ApiKey(msgspec.Struct, frozen=True, gc=False, tag="api_key"):
     revoked_at: int = 0
 
 
+class User(msgspec.Struct, frozen=True, gc=False, tag="user"):
+    """Who logs in to the dashboard. ``password_hash``: argon2id, with its parameters and salt. The times in ms.
+
+    password_at: since when this password holds; a session that was opened before has ended. removed: it ends with this change.
+    """
+
+    id: int
+    name: str
+    role: Role
+    password_hash: str
+    password_at: int = 0
+    created_at: int = 0
+    removed: bool = False
+
+
 class Directory(msgspec.Struct, frozen=True, gc=False):
     """All of it at one version: a worker holds one and takes a new one when the version has risen."""
 
@@ -257,6 +272,7 @@ class Directory(msgspec.Struct, frozen=True, gc=False):
     api_keys: tuple[ApiKey, ...] = ()
     webhooks: tuple[webhook_values.Webhook, ...] = ()
     directives: tuple[directive_values.Directive, ...] = ()
+    users: tuple[User, ...] = ()
 
     def notifies(self, bridge: Bridge) -> bool:
         """Whether a Bridge's senders are told by mail of what fails."""
@@ -287,6 +303,7 @@ Change = (
     | DkimKey
     | TokenKey
     | ApiKey
+    | User
     | webhook_values.Webhook
     | directive_values.Directive
 )

@@ -37,6 +37,15 @@ class ApiKeyShape(msgspec.Struct, frozen=True):
     revoked_at: str | None
 
 
+class UserShape(msgspec.Struct, frozen=True):
+    """Who logs in to the dashboard: all but the password. password: whether there is one."""
+
+    name: str
+    role: str
+    password: bool
+    created_at: str | None
+
+
 class PoolShape(msgspec.Struct, frozen=True):
     """A Pool as scripts see it."""
 
@@ -105,6 +114,12 @@ def api_key(one: directories.ApiKey) -> ApiKeyShape:
         moments.text_or_none(one.created_at),
         moments.text_or_none(one.revoked_at),
     )
+
+
+def user(one: directories.User) -> UserShape:
+    """The shape of a user."""
+    created = moments.text_or_none(one.created_at)
+    return UserShape(one.name, one.role.word, bool(one.password_hash), created)
 
 
 def pools(known: directories.Directory) -> list[PoolShape]:

@@ -156,6 +156,13 @@ AUDIT: Table = MappingProxyType(
     }
 )
 
+COUNTERS: Table = MappingProxyType(
+    {
+        **{name: EVENTS[name] for name in ("state", "outcome", "account", "bridge", "source")},
+        **{name: EVENTS[name] for name in ("provider", "sender_domain", "list", "category")},
+    }
+)
+
 SUPPRESSIONS: Table = MappingProxyType(
     {
         "target": Column("target = ?", str),

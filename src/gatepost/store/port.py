@@ -23,7 +23,7 @@ from gatepost.model import pace as paces
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
-from gatepost.store import filters, webhooks
+from gatepost.store import figures, filters, sessions, webhooks
 
 SLOTS = 64  # lanes are hashed over these: lane % SLOTS
 PART_BYTES = 256 * 1024
@@ -166,6 +166,16 @@ class Store(Protocol):
     @property
     def webhooks(self) -> webhooks.Webhooks:
         """How far webhooks have been told."""
+        ...
+
+    @property
+    def sessions(self) -> sessions.Sessions:
+        """Who is logged in to the dashboard."""
+        ...
+
+    @property
+    def figures(self) -> figures.Figures:
+        """What was counted."""
         ...
 
     async def accept(

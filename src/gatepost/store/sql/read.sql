@@ -252,3 +252,19 @@ SELECT * FROM event WHERE seq IN carray(?) ORDER BY seq;
 
 -- messages_by_id
 SELECT * FROM message WHERE id IN carray(?);
+
+-- session
+SELECT user, opened_at, expires_at FROM session WHERE mac = ? AND link = 0;
+
+-- breakdown: where: ?1 … ?3: from, until and width of a step in minutes; ?4 … ?7: by which dimensions.
+SELECT (minute - ?1) / ?3,
+  CASE ?4 WHEN 1 THEN account WHEN 2 THEN bridge WHEN 3 THEN source WHEN 4 THEN provider WHEN 5 THEN sender_domain WHEN 6 THEN list WHEN 7 THEN category ELSE 0 END,
+  CASE ?5 WHEN 1 THEN account WHEN 2 THEN bridge WHEN 3 THEN source WHEN 4 THEN provider WHEN 5 THEN sender_domain WHEN 6 THEN list WHEN 7 THEN category ELSE 0 END,
+  CASE ?6 WHEN 1 THEN account WHEN 2 THEN bridge WHEN 3 THEN source WHEN 4 THEN provider WHEN 5 THEN sender_domain WHEN 6 THEN list WHEN 7 THEN category ELSE 0 END,
+  CASE ?7 WHEN 1 THEN account WHEN 2 THEN bridge WHEN 3 THEN source WHEN 4 THEN provider WHEN 5 THEN sender_domain WHEN 6 THEN list WHEN 7 THEN category ELSE 0 END,
+  state, outcome, sum(n)
+FROM counter WHERE minute >= ?1 AND minute < ?2 AND {where}
+GROUP BY 1, 2, 3, 4, 5, 6, 7;
+
+-- incidents
+SELECT * FROM event WHERE state = 13 AND at >= ? ORDER BY seq DESC LIMIT ?;

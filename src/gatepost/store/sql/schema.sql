@@ -124,6 +124,7 @@ CREATE TABLE event (
 );
 CREATE INDEX event_about ON event (about) WHERE about IS NOT NULL;
 CREATE INDEX event_recipient ON event (recipient_hash) WHERE recipient_hash IS NOT NULL;
+CREATE INDEX event_incident ON event (seq) WHERE state = 13;
 
 -- What was said in an attempt that failed, by the seq of its first event; several events of one transaction share it.
 CREATE TABLE transcript (
@@ -365,6 +366,15 @@ CREATE TABLE webhook_try (
   answer BLOB NOT NULL          -- the beginning of what the receiver said
 );
 CREATE INDEX webhook_try_of ON webhook_try (webhook, good, id);
+
+-- Who is logged in to the dashboard, and links that log somebody in once. mac: HMAC-SHA-256 of the secret.
+CREATE TABLE session (
+  mac BLOB PRIMARY KEY,
+  user INTEGER NOT NULL,        -- of its entry in the directory
+  opened_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  link INTEGER NOT NULL         -- 1: a link
+) WITHOUT ROWID;
 
 -- Who changed what: append-only.
 CREATE TABLE audit (

@@ -359,3 +359,18 @@ UPDATE webhook_replay SET cursor = ? WHERE id = ?;
 
 -- end_webhook_replay
 DELETE FROM webhook_replay WHERE id = ?;
+
+-- open_session
+INSERT INTO session VALUES (?, ?, ?, ?, ?);
+
+-- session_taken
+DELETE FROM session WHERE mac = ? AND link = 1 RETURNING user, opened_at, expires_at;
+
+-- drop_session
+DELETE FROM session WHERE mac = ? AND link = 0 RETURNING user;
+
+-- drop_sessions_of
+DELETE FROM session WHERE user = ?;
+
+-- old_sessions
+DELETE FROM session WHERE expires_at < ?;

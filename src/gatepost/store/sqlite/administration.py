@@ -122,6 +122,8 @@ def sweep(tx: transactions.Transaction, before_ms: int) -> int:
     tx.execute("old_transcripts", tx.now_ms - _KEPT_TRANSCRIPTS_MS)
     swept += tx.db.changes()
     tx.execute("old_transcript_events")
+    tx.execute("old_sessions", tx.now_ms)
+    swept += tx.db.changes()
     tx.execute("old_notices")
     swept += tx.db.changes()
     tx.execute("old_taken", tx.now_ms - _KEPT_TAKEN_MS)

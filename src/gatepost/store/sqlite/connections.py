@@ -10,7 +10,7 @@ import apsw
 from gatepost import errors
 from gatepost.store import queries
 
-SCHEMA = 12
+SCHEMA = 13
 _OLDEST_SQLITE = (
     3,
     51,

@@ -31,10 +31,20 @@ _KINDS: dict[str, type[directories.Change]] = {
     "api_key": directories.ApiKey,
     "webhook": webhooks.Webhook,
     "directive": directives.Directive,
+    "user": directories.User,
 }
 _WORDS = {kind: word for word, kind in _KINDS.items()}
 _SECRETS = frozenset(
-    {"password", "password_mac", "key_mac", "private_key", "secret", "old_secret", "basic_auth"}
+    {
+        "password",
+        "password_mac",
+        "password_hash",
+        "key_mac",
+        "private_key",
+        "secret",
+        "old_secret",
+        "basic_auth",
+    }
 )
 
 
@@ -56,6 +66,7 @@ def read(version: int, found: Iterable[tuple[str, str]]) -> directories.Director
         api_keys=_of(by_kind["api_key"], directories.ApiKey),
         webhooks=_of(by_kind["webhook"], webhooks.Webhook),
         directives=_of(by_kind["directive"], directives.Directive),
+        users=_of(by_kind["user"], directories.User),
     )
 
 
@@ -111,6 +122,10 @@ def _removed(tx: transactions.Transaction, entry: directories.Change) -> bool:
             return _webhook(tx, entry)
         case directives.Directive(removed=True):
             tx.execute("drop_directory", "directive", entry.id)
+            return True
+        case directories.User(removed=True):
+            tx.execute("drop_directory", "user", entry.id)
+            tx.execute("drop_sessions_of", entry.id)
             return True
         case _:
             return False
@@ -189,7 +204,13 @@ def _references(entry: directories.Change) -> list[tuple[str, int]]:
             return [("domain", entry.domain)]
         case webhooks.Webhook() | directives.Directive():
             return [(kind, number) for kind, number in entry.about if number]
-        case directories.Account() | directories.Node() | directories.TokenKey() | directories.ApiKey():
+        case (
+            directories.Account()
+            | directories.Node()
+            | directories.TokenKey()
+            | directories.ApiKey()
+            | directories.User()
+        ):
             return []
 
 

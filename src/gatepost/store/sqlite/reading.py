@@ -171,12 +171,12 @@ class Reader:
         self, where: filters.Where, after: int, limit: int
     ) -> list[tuple[int, suppressions.Suppression]]:
         """See the port."""
-        found = self._filtered("list_suppressions", where, filters.ALL_SUPPRESSIONS, (after,), (limit,))
+        found = self.filtered("list_suppressions", where, filters.ALL_SUPPRESSIONS, (after,), (limit,))
         return [(rows.integer(row[0]), rows.suppression_of(row)) for row in found]
 
     def feed(self, after: int, limit: int, where: filters.Where, until: int) -> list[events.Event]:
         """See the port."""
-        found = self._filtered("feed", where, filters.ALL_EVENTS, (after, until or _NEWEST), (limit,))
+        found = self.filtered("feed", where, filters.ALL_EVENTS, (after, until or _NEWEST), (limit,))
         return [rows.event_of(row, self._texts.of) for row in found]
 
     def tail(self, after: int, limit: int) -> list[events.Event]:
@@ -201,7 +201,7 @@ class Reader:
 
     def audit(self, where: filters.Where, before: int, limit: int) -> list[port.Audited]:
         """See the port."""
-        found = self._filtered("audited", where, filters.AUDIT, (before or _NEWEST,), (limit,))
+        found = self.filtered("audited", where, filters.AUDIT, (before or _NEWEST,), (limit,))
         return [
             port.Audited(
                 rows.integer(ident), rows.integer(at), str(actor), str(what), str(was or ""), str(now or "")
@@ -228,7 +228,7 @@ class Reader:
         """See the port."""
         newest = before or _NEWEST
         oldest = self._number("message_behind", newest, _MESSAGES_LOOKED_AT)
-        rows_ = self._filtered("list_messages", where, filters.ALL_MESSAGES, (newest, oldest), (limit,))
+        rows_ = self.filtered("list_messages", where, filters.ALL_MESSAGES, (newest, oldest), (limit,))
         found = [self._message(row) for row in rows_]
         return port.Messages(found, found[-1].id if len(found) == limit else oldest)
 
@@ -286,7 +286,7 @@ class Reader:
 
     def open_ids(self, where: filters.Where, after: int, limit: int) -> list[int]:
         """See the port."""
-        found = self._filtered("open_ids", where, filters.ALL_OPEN, (after,), (limit,))
+        found = self.filtered("open_ids", where, filters.ALL_OPEN, (after,), (limit,))
         return [rows.integer(ident) for (ident,) in found]
 
     def holds(self) -> list[int]:
@@ -296,7 +296,7 @@ class Reader:
     def open_matching(self, where: filters.Where) -> int:
         """See the port."""
         return sum(
-            rows.integer(n) for (n,) in self._filtered("open_matching", where, filters.ALL_OPEN, (), ())
+            rows.integer(n) for (n,) in self.filtered("open_matching", where, filters.ALL_OPEN, (), ())
         )
 
     def held(self) -> dict[int, int]:
@@ -317,7 +317,7 @@ class Reader:
 
     def queues(self, where: filters.Where, limit: int) -> list[port.QueueLine]:
         """See the port."""
-        found = self._filtered("queues", where, filters.OPEN, (), (limit,))
+        found = self.filtered("queues", where, filters.OPEN, (), (limit,))
         return [
             port.QueueLine(
                 domain=str(domain),
@@ -415,14 +415,19 @@ class Reader:
             return rows.integer(value)
         return 0
 
-    def _filtered(
+    def text(self, number: object) -> str:
+        """A name by its number."""
+        return self._texts.of(number)
+
+    def filtered(
         self,
         statement: str,
         where: filters.Where,
         table: filters.Table,
         before: tuple[int, ...],
-        behind: tuple[int, ...],
+        behind: tuple[int, ...] = (),
     ) -> apsw.Cursor:
+        """The rows of a statement that has a WHERE clause. before, behind: its other parameters."""
         clause, values = filters.compose(where, table)
         sql = self._sql[statement].replace("{where}", clause)
         return self.db.execute(sql, (*before, *values, *behind))

@@ -32,8 +32,10 @@ from gatepost.store.sqlite import (
     administration,
     connections,
     directory,
+    figures,
     noticing,
     reading,
+    sessions,
     settling,
     webhooks,
     writer,
@@ -88,6 +90,8 @@ class SqliteStore:
         )
         self._closed = False
         self.webhooks = webhooks.Webhooks(self._write, self._scan)
+        self.sessions = sessions.Sessions(self._write, self._read)
+        self.figures = figures.Figures(self._scan)
 
     # --- the flow of mail
 

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import argon2
 import msgspec
 from tests.store import store_values
 
 from gatepost import clock as clocks
 from gatepost import config, errors
 from gatepost.app import explaining, serving
-from gatepost.console import api, auth, changing, pages, pieces, rates
+from gatepost.console import api, auth, changing, entrance, pages, passwords, pieces, rates
 from gatepost.console import events as console_events
 from gatepost.console import settings as console_settings
 from gatepost.console import webhooks as console_webhooks
+from gatepost.console.dashboard import live, site, whole
 from gatepost.feed import metrics, stream
 from gatepost.model import directory as directories
 from gatepost.model import event as events
@@ -30,6 +32,17 @@ PEPPER = b"p" * 32
 ADMIN, OPERATOR, READ = "gp_admin", "gp_operator", "gp_read"
 MINE, THEIRS, REVOKED = "gp_mine", "gp_theirs", "gp_revoked"
 MARK = "theirs"  # stands in everything that is the other tenant's
+
+PASSWORD = "correct horse battery"
+QUICK = argon2.Parameters(
+    type=argon2.Type.ID,
+    version=19,
+    salt_len=16,
+    hash_len=32,
+    time_cost=1,
+    memory_cost=8,
+    parallelism=1,
+)
 
 Key = directories.ApiKey
 Role = directories.Role
@@ -50,8 +63,9 @@ class Said(msgspec.Struct, frozen=True):
 class House:
     """The console, its store, and a client."""
 
-    def __init__(self, store: port.Store, settings: console_settings.ConsoleSettings) -> None:
+    def __init__(self, store: port.Store, settings: console_settings.ConsoleSettings, path: Path) -> None:
         self.store = store
+        self.path = path
         self.clock = clocks.SystemClock()
         self.keyring = auth.Keyring(directories.Directory())
         self.wrong: list[str] = []
@@ -65,7 +79,13 @@ class House:
             console_events.Parts(common, self.hub.follow, places),
             console_webhooks.Parts(common, self._check_url, self._test),
             explaining.Explainer(config.Settings(), {}, self.clock).explain,
-            self.metrics.text,
+            self.metrics,
+        )
+        parts = entrance.Parts(store, PEPPER, self.clock, lambda: self.keyring.directory, self.wrong.append)
+        self.door = entrance.Entrance(parts, passwords.Passwords(QUICK))
+        self.site = site.Site(
+            site.Parts(self.door, lambda: self.keyring, self.operations, settings, self.asked, "1"),
+            whole.views(live.Live(store, self.clock, self.hub.follow, places)),
         )
         self.api = api.Api(
             api.Parts(
@@ -77,7 +97,7 @@ class House:
                 failed=self.wrong.append,
             ),
             self.operations,
-            pages.routes(self.operations, "1", lambda: True),
+            [*pages.routes(self.operations, "1", lambda: True), *self.site.routes()],
         )
         self.base = ""
         self.messages: dict[str, int] = {}
@@ -168,6 +188,10 @@ class House:
             Key(0, "revoked", Role.ADMIN, credentials.mac(PEPPER, REVOKED), revoked_at=1),
         )
         assert await self.store.lane("mx.test", 1) == 1
+        kept = await passwords.Passwords(QUICK).hash(PASSWORD)
+        await self.change(
+            *(directories.User(0, role.word, role, kept, created_at=1) for role in directories.Role)
+        )
         maker = store_values.Maker(1)
         for number, (name, words) in enumerate((("mine", ("ann",)), (MARK, (f"{MARK}-ann",))), 1):
             made = maker.submission(*[f"{word}@rcpt.test" for word in words], bridge=number)
@@ -191,7 +215,7 @@ def _of(event: events.Event, account: int, name: str) -> events.Event:
 async def opened(path: Path, *, header_s: float = 5.0, **settings: object) -> AsyncIterator[House]:
     """A furnished house in a new data directory; ``settings`` are of ``[console]``."""
     store = await open_store(path, 1)
-    house = House(store, msgspec.convert(settings, console_settings.ConsoleSettings))
+    house = House(store, msgspec.convert(settings, console_settings.ConsoleSettings), path)
     await house.furnish()
     sockets = listen.bind("127.0.0.1", 0, "test")
     waits = http_server.Waits(header_s, 1, 1.0)

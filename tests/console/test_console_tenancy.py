@@ -17,6 +17,7 @@ from gatepost.app import serving
 from gatepost.console import changing, openapi, pieces
 from gatepost.console import events as console_events
 from gatepost.console import webhooks as console_webhooks
+from gatepost.feed import metrics
 from gatepost.model import ids
 
 
@@ -121,7 +122,8 @@ def _document() -> Any:
     common = changing.Parts(_NoStore(), b"", clocks.SystemClock(), lambda _: None)  # type: ignore[arg-type]
     parts = console_events.Parts(common, lambda *_: None, pieces.Places(1))  # type: ignore[arg-type]
     hooks = console_webhooks.Parts(common, lambda _: None, lambda *_: None)  # type: ignore[arg-type, return-value]
-    operations = serving.all_operations(parts, hooks, lambda _: None, lambda: None)  # type: ignore[arg-type, return-value]
+    figured = metrics.Metrics(_NoStore(), clocks.SystemClock(), lambda: 0)  # type: ignore[arg-type]
+    operations = serving.all_operations(parts, hooks, lambda _: None, figured)  # type: ignore[arg-type, return-value]
     return json.loads(openapi.document(operations, "1"))
 
 

@@ -78,6 +78,13 @@ class _Demo:
             people = self._world.recipients(self._count)
             bulk = people[: len(people) * 4 // 5]
             self._world.refuse_dkim("gmx", demo_setup.NEWS, after=round(0.055 * len(people)))
+            if self._stay:
+                self._out.print(
+                    f"Its dashboard (the link works once): {installed.link}",
+                    soft_wrap=True,
+                    markup=False,
+                    highlight=False,
+                )
             await self._campaign(installed, store, bulk, people[len(bulk) :])
             self._report.print(self._out)
             await self._again(installed, store)

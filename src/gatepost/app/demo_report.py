@@ -160,6 +160,7 @@ def next_steps(path: Path, console: str, key: str, *, stay: bool) -> str:
         return "The receivers were simulated. Next: `gatepost init`, then `gatepost serve`."
     return (
         f"The receivers are simulated; the gateway runs on until you press Ctrl-C. In another terminal try:\n"
+        f"  gatepost -c {path} user link demo        another link to the dashboard\n"
         f"  gatepost -c {path} events --where state=bounced\n"
         f"  gatepost -c {path} queue list\n"
         f"  gatepost -c {path} suppress list\n"

@@ -12,6 +12,7 @@ import msgspec
 from gatepost import clock as clocks
 from gatepost import config, errors
 from gatepost.app import compose, keymaking
+from gatepost.console import entrance
 from gatepost.dkim import keys
 from gatepost.model import directory as directories
 from gatepost.net import listen, tls
@@ -54,7 +55,7 @@ json = false
 
 
 class Installed(msgspec.Struct, frozen=True):
-    """A demo's gateway: its configuration, the two Bridges' secrets, and a key to its API."""
+    """A demo's gateway: its configuration, the two Bridges' secrets, a key to its API, and a link to its dashboard."""
 
     path: Path
     settings: config.Settings
@@ -64,6 +65,7 @@ class Installed(msgspec.Struct, frozen=True):
     key: str
     console: str
     console_key: str
+    link: str
 
 
 def certificate(home: Path) -> ssl.SSLContext:
@@ -105,6 +107,7 @@ async def install(home: Path, world: worlds.World) -> Installed:
                 directories.Source(0, promo, "acme-promo-1-2", ip="127.0.20.2", ehlo="out2.acme.test"),
                 directories.Source(0, orders, "acme-orders-1-1", ip="127.0.20.3", ehlo="out3.acme.test"),
                 directories.ApiKey(0, "demo", directories.Role.ADMIN, credentials.mac(pepper, console_key)),
+                directories.User(0, "demo", directories.Role.ADMIN, ""),
                 directories.SenderDomain(0, account, NEWS),
                 directories.SenderDomain(0, account, SHOP),
                 directories.Bridge(
@@ -128,9 +131,12 @@ async def install(home: Path, world: worlds.World) -> Installed:
             "demo",
         )
         await store.change_directory([_signing(domain, world) for domain in found.sender_domains], "demo")
+        secret, link = entrance.new_link(pepper, found.users[0], clocks.SystemClock().now_ms())
+        await store.sessions.offer(link)
     finally:
         await store.close()
-    return Installed(path, settings, smtp, web, password, key, console, console_key)
+    address = entrance.link_address(settings.console, secret)
+    return Installed(path, settings, smtp, web, password, key, console, console_key, address)
 
 
 def _signing(domain: directories.SenderDomain, world: worlds.World) -> directories.DkimKey:

@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib.metadata
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from gatepost import clock as clocks
 from gatepost import config
@@ -15,12 +15,15 @@ from gatepost.console import (
     bulk,
     changing,
     directives,
+    entrance,
     figures,
     floor,
     keys,
     messages,
     operation,
+    overview,
     pages,
+    passwords,
     pieces,
     rates,
     ways,
@@ -28,6 +31,7 @@ from gatepost.console import (
 from gatepost.console import events as console_events
 from gatepost.console import explaining as explanations
 from gatepost.console import webhooks as console_webhooks
+from gatepost.console.dashboard import live, site, whole
 from gatepost.feed import metrics, stream
 from gatepost.feed.webhooks import telling
 from gatepost.ingest import failures, gather
@@ -71,7 +75,7 @@ class Serving:
                 lambda webhook, names: telling.test(webhook, names, receivers),
             ),
             explain,
-            self._metrics.text,
+            self._metrics,
         )
         parts = api.Parts(
             keyring=lambda: self._keyring,
@@ -81,8 +85,21 @@ class Serving:
             wrong=rates.Rates(api.WRONG_PER_MIN, clock),
             failed=self.failures.add_key,
         )
-        others = pages.routes(operations, importlib.metadata.version("gatepost"), lambda: not self._stopping)
-        self._api = api.Api(parts, operations, others)
+        version = importlib.metadata.version("gatepost")
+        door = entrance.Entrance(
+            entrance.Parts(store, pepper, clock, lambda: self._keyring.directory, self.failures.add_user),
+            passwords.Passwords(),
+        )
+        lives = live.Live(store, clock, self._hub.follow, places)
+        dashboard = site.Parts(door, parts.keyring, operations, settings.console, parts.asked, version)
+        self._api = api.Api(
+            parts,
+            operations,
+            [
+                *pages.routes(operations, version, lambda: not self._stopping),
+                *site.Site(dashboard, whole.views(lives)).routes(),
+            ],
+        )
         self._server = http_server.HttpServer(
             self._api,
             tls.server_context(settings.tls.cert, settings.tls.key) if settings.console.tls else None,
@@ -128,9 +145,9 @@ def all_operations(
     parts: console_events.Parts,
     webhooks: console_webhooks.Parts,
     explain: explanations.Explain,
-    told: Callable[[], Awaitable[bytes]],
+    figured: metrics.Metrics,
 ) -> list[operation.Operation]:
-    """Everything that the API does. told: the figures for Prometheus."""
+    """Everything that the API does. figured: what is counted for Prometheus."""
     return [
         *keys.operations(parts.common),
         *bridges.operations(parts.common),
@@ -143,5 +160,6 @@ def all_operations(
         *directives.operations(parts.common),
         *console_webhooks.operations(webhooks),
         *explanations.operations(explain),
-        *figures.operations(told, metrics.MEDIA),
+        *overview.operations(parts.common.store, parts.common.clock, figured.totals),
+        *figures.operations(figured.text, metrics.MEDIA),
     ]

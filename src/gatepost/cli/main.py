@@ -97,6 +97,18 @@ _GROUPS = (
         ),
     ),
     (
+        "user",
+        "users",
+        "People who log in to the dashboard.",
+        (
+            ("add", "Add a user; the password is asked for, or made and shown once."),
+            ("list", "List the users."),
+            ("password", "Give a user another password; it is logged out everywhere."),
+            ("link", "Print a link that logs a user in once."),
+            ("remove", "Remove a user; it is logged out everywhere."),
+        ),
+    ),
+    (
         "pool",
         "pools",
         "Named groups of Sources.",

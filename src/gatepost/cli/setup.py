@@ -182,6 +182,7 @@ def _tell(target: Path, given: Wishes, made: Made, *, json: bool) -> None:
     if made.admin_key:
         show.line(f"the console's API, as admin: {made.admin_key}")
     where = "" if target == context.DEFAULT else f" -c {target}"
+    show.line(f"who may log in to the dashboard: gatepost user add NAME --role admin{where}")
     show.line(f"next: gatepost serve{where}")
 
 

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from gatepost import errors
 from gatepost import log as logs
-from gatepost.console import auth, operation, rates
+from gatepost.console import auth, incoming, operation, rates
 from gatepost.console import settings as console_settings
 from gatepost.net import problem
 from gatepost.store import filters
@@ -74,28 +74,12 @@ class Api:
         except problem.Problem as ended:
             response = _refusal(ended.response)
         except Exception as error:  # noqa: BLE001 - the top of a request's task
-            response = _refusal(self._failure(request, error).response)
+            response = _refusal(incoming.failure(error, request, self._log).response)
         response.raw_headers.extend(limits)
         return response
 
-    def _failure(self, request: requests.Request, error: Exception) -> problem.Problem:
-        match error:
-            case requests.ClientDisconnect():
-                return problem.problem(408, "the request did not come whole")
-            case errors.Outdated():
-                return problem.problem(409, "others changed the same meanwhile: try again")
-            case TimeoutError() | errors.StoreBusy():
-                return problem.later(503, "this takes too long now")
-            case errors.StoreUnhealthy():
-                return problem.later(503, "the store cannot confirm")
-            case errors.BadInput():
-                return problem.bad_input([problem.Place(error.place, error.problem)])
-            case _:
-                self._log.error("a request failed", path=request.url.path, problem=repr(error))
-                return problem.problem(500, "the request could not be handled")
-
     def _caller(self, request: requests.Request) -> tuple[auth.Caller, rates.Left]:
-        ip = request.client.host if request.client is not None else ""
+        ip = incoming.address_of(request)
         if self._p.wrong.empty(ip):
             raise problem.later(429, "too many wrong keys came from this address", 60)
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
@@ -114,13 +98,10 @@ class Api:
     async def _run(
         self, one: operation.Operation, caller: auth.Caller, request: requests.Request
     ) -> responses.Response:
-        if caller.bridge is not None and not one.access.bridges:
-            raise problem.problem(404, "there is nothing here")
-        if caller.bridge is None and caller.role < one.access.role:
-            raise problem.problem(403, f"this takes a key with the role {one.access.role.word}")
+        one.access.check(caller)
         given, where = _query(request, one.conditions)
-        body = await self._body(request, one.takes) if one.takes else b""
-        ip = request.client.host if request.client is not None else ""
+        body = await incoming.body_of(request, one.takes, self._p.settings) if one.takes else b""
+        ip = incoming.address_of(request)
         call = operation.Call(
             caller=caller,
             actor=f"{caller.name} from {ip}" if ip else caller.name,
@@ -133,25 +114,6 @@ class Api:
         )
         async with asyncio.timeout(_PATIENCE_S):
             return await one.run(call, body, given)
-
-    async def _body(self, request: requests.Request, takes: tuple[str, ...]) -> bytes:
-        """The body, within its limits. Raises Problem."""
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in takes:
-            raise problem.problem(415, f"the body must be {' or '.join(takes)}")
-        if request.headers.get("content-encoding", "identity") != "identity":
-            raise problem.problem(415, "the body must not be compressed")
-        most = self._p.settings.max_body
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self._p.settings.body_timeout_s):
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > most:
-                        raise problem.problem(413, f"the body is larger than {most} bytes")
-        except TimeoutError:
-            raise problem.problem(408, "the body did not come in time") from None
-        return bytes(body)
 
 
 class _Endpoint:

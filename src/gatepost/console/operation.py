@@ -109,6 +109,13 @@ class Access(msgspec.Struct, frozen=True):
     role: directories.Role
     bridges: bool = False
 
+    def check(self, caller: auth.Caller) -> None:
+        """Raises Problem where this caller may not."""
+        if caller.bridge is not None and not self.bridges:
+            raise problem.problem(404, "there is nothing here")
+        if caller.bridge is None and caller.role < self.role:
+            raise problem.problem(403, f"this takes the role {self.role.word}")
+
 
 READ = Access(directories.Role.READ)
 OWN = Access(directories.Role.READ, bridges=True)

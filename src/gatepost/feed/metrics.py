@@ -77,6 +77,13 @@ class Metrics:
         found.register(_Collector(figures))
         return prometheus_client.generate_latest(found)
 
+    async def totals(self) -> dict[str, int]:
+        """Events since the process began, by state."""
+        found: collections.Counter[str] = collections.Counter()
+        for (state, *_), count in (await self._counted()).items():
+            found[state] += count
+        return dict(found)
+
     async def _webhooks(self) -> dict[int, tuple[webhooks.Progress, webhooks.Counts]]:
         progress, counts = await self._store.webhooks.progress(), await self._store.webhooks.counts()
         return {number: (one, counts.get(number, webhooks.Counts())) for number, one in progress.items()}

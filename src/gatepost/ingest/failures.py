@@ -50,7 +50,11 @@ class Failures:
 
     def add_key(self, ip: str) -> None:
         """A wrong API key over HTTP. It says nothing about whose it should have been."""
-        self._feed.add(_Failed(_address(ip), None, by_key=True))
+        self._feed.add(_Failed(_address(ip), None, "with a wrong API key"))
+
+    def add_user(self, ip: str) -> None:
+        """A wrong password to the dashboard. What was typed as a name may be a password, so it is not told."""
+        self._feed.add(_Failed(_address(ip), None, "at the dashboard"))
 
     def tick(self) -> None:
         """Tell what was counted since the last minute's events, if that minute is over."""
@@ -62,7 +66,7 @@ class _Failed(msgspec.Struct, frozen=True):
 
     ip: str
     bridge: directories.Bridge | None
-    by_key: bool = False
+    how: str = ""  # empty: over SMTP
 
 
 class _Feed:
@@ -105,8 +109,8 @@ def _event(now_ms: int, one: _Failed | None, count: int) -> events.Event:
     if one is None:
         state = events.State.LOGIN_FAILED
         return events.Event(at=now_ms, state=state, detail=f"{many}from still more addresses")
-    if one.by_key:
-        what, stage, code, enhanced = "with a wrong API key", replies.Stage.UNKNOWN, 0, ""
+    if one.how:
+        what, stage, code, enhanced = one.how, replies.Stage.UNKNOWN, 0, ""
     else:
         name = f"Bridge {one.bridge.name}" if one.bridge else "nobody that is known"
         what, stage, code, enhanced = f"as {name}", replies.Stage.AUTH, 535, "5.7.8"

@@ -1,0 +1,8 @@
+// What every page has: keys, times, and parts that renew themselves. Nothing here builds markup from text.
+import * as keys from "./keys.js";
+import * as parts from "./parts.js";
+import * as times from "./times.js";
+
+times.begin();
+keys.begin();
+parts.begin(() => times.show());

@@ -23,7 +23,7 @@ _FOREIGN = """() => [...document.querySelectorAll('*')].filter((one) =>
   || one.tagName === 'SCRIPT' && !one.src.startsWith(location.origin + '/dashboard/static/')
   || one.tagName === 'LINK' && !one.href.startsWith(location.origin + '/dashboard/static/')
   || one.tagName === 'FORM' && one.action && !one.action.startsWith(location.origin + '/dashboard')
-  || [...one.attributes].some((had) => had.name.startsWith('on') || /^\\s*javascript:/i.test(had.value))
+  || [...one.attributes].some((had) => had.name.startsWith('on') || ['href', 'src', 'action', 'formaction', 'data'].includes(had.name) && /^\\s*javascript:/i.test(had.value))
 ).map((one) => one.outerHTML.slice(0, 200))"""
 
 _AXE = "async () => (await axe.run()).violations.map((one) => one.id + ': ' + one.nodes.map((node) => node.html.slice(0, 150)).join(' | '))"

@@ -11,6 +11,7 @@ from gatepost.console import (
     api,
     audits,
     auth,
+    breakdown,
     bridges,
     bulk,
     changing,
@@ -160,6 +161,7 @@ def all_operations(
         *directives.operations(parts.common),
         *console_webhooks.operations(webhooks),
         *explanations.operations(explain),
+        *breakdown.operations(parts.common.store, parts.common.clock),
         *overview.operations(parts.common.store, parts.common.clock, figured.totals),
         *figures.operations(figured.text, metrics.MEDIA),
     ]

@@ -5,7 +5,6 @@ left as it is, with its evidence; nothing is undone without a condition that nam
 """
 
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -17,12 +16,11 @@ from gatepost.cli import context, show
 from gatepost.store import shapes
 
 if TYPE_CHECKING:
-    from gatepost.app import operate
-    from gatepost.console import lines, wishes
-    from gatepost.model import suppression as suppressions
+    from collections import Counter
+
+    from gatepost.console import lines, undoing, wishes
     from gatepost.store import filters
 
-_BATCH = 500
 _SHOWN = 20  # kinds of entries that a look at an undo names
 
 
@@ -94,12 +92,13 @@ def undo_(
     yes
         Do it.
     """
+    from gatepost.console import undoing
     from gatepost.store import filters
 
-    if not where:
-        raise errors.BadInput("undo", "name what to undo: --where rule=… or incident=… or reason=…")
     start = show.moment_of(since, "--since", context.now_ms()) if since else 0
-    found = context.run(_undo(filters.parse(where, filters.SUPPRESSIONS), start, config, yes=yes))
+    found = context.run(
+        _undo(undoing.checked(filters.parse(where, filters.SUPPRESSIONS)), start, config, yes=yes)
+    )
     total = found.total()
     for (reason, rule, scope), count in found.most_common(_SHOWN):
         if json:
@@ -160,37 +159,13 @@ async def _export(where: "filters.Where", config: Path) -> int:
     return 0
 
 
-async def _undo(
-    where: "filters.Where", start: int, config: Path, *, yes: bool
-) -> Counter[tuple[str, str, str]]:
-    from gatepost.console import wishes
+async def _undo(where: "filters.Where", start: int, config: Path, *, yes: bool) -> "Counter[undoing.Kind]":
+    from gatepost.console import undoing
 
-    counted: Counter[tuple[str, str, str]] = Counter()
     async with context.operated(context.load(config)) as (store, operator):
         names = shapes.Names(await store.directory())
-        batch: list[suppressions.Suppression] = []
-        async for _, entry in wishes.pages(store, where):
-            if entry.created_at < start:
-                continue
-            if not yes:
-                counted[entry.reason, entry.rule, shapes.scope(entry, names)] += 1
-                continue
-            batch.append(entry)
-            if len(batch) >= _BATCH:
-                counted.update(await _released(operator, batch, names))
-                batch = []
-        if batch:
-            counted.update(await _released(operator, batch, names))
-    return counted
-
-
-async def _released(
-    operator: "operate.Operator", batch: "list[suppressions.Suppression]", names: shapes.Names
-) -> list[tuple[str, str, str]]:
-    """Delete those that are still what they were; what kind each was that is gone."""
-    gone = await operator.release(batch, context.actor(), exact=True)
-    return [
-        (entry.reason, entry.rule, shapes.scope(entry, names))
-        for entry, done in zip(batch, gone, strict=True)
-        if done
-    ]
+        if not yes:
+            return await undoing.count(store, where, start, names)
+        return await undoing.undo(
+            store, where, start, names, lambda batch: operator.release(batch, context.actor(), exact=True)
+        )

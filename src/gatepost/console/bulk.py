@@ -1,4 +1,4 @@
-"""Many suppressions at once: ``/v1/suppressions/import`` and ``/v1/suppressions/export``."""
+"""Many suppressions at once: ``/v1/suppressions/import``, ``/v1/suppressions/undo`` and ``/v1/suppressions/export``."""
 
 import io
 from collections.abc import AsyncGenerator
@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator
 import msgspec
 from starlette import responses
 
-from gatepost.console import changing, lines, operation, pieces, wishes
+from gatepost.console import changing, lines, operation, pieces, undoing, wishes
+from gatepost.model import moment as moments
 from gatepost.model import suppression as suppressions
 from gatepost.store import filters, shapes
 
@@ -21,6 +22,23 @@ class ImportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     note: str = ""
 
 
+class Undoing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which entries shall end: words ``field=value``, all of which must hold, at least one; since: made since then. do: false only counts."""
+
+    where: list[str]
+    since: str = ""
+    do: bool = False
+
+
+class Undone(msgspec.Struct, frozen=True):
+    """How many entries of one kind were meant, or have ended."""
+
+    reason: str
+    rule: str | None
+    scope: str
+    count: int
+
+
 class Imported(msgspec.Struct, frozen=True):
     """What became of a file, and of each of its lines."""
 
@@ -31,7 +49,7 @@ class Imported(msgspec.Struct, frozen=True):
 
 
 def operations(parts: changing.Parts, places: pieces.Places) -> tuple[operation.Operation, ...]:
-    """Both."""
+    """All of these."""
     made = _Bulk(parts, places)
     place = operation.Place
     return (
@@ -47,6 +65,18 @@ def operations(parts: changing.Parts, places: pieces.Places) -> tuple[operation.
             _LINES,
             Imported,
             made.take,
+        ),
+        operation.telling(
+            place(
+                "POST",
+                "/v1/suppressions/undo",
+                "undoSuppressions",
+                "End all entries of one cause, or say how many it would be.",
+            ),
+            operation.OPERATE,
+            Undoing,
+            list[Undone],
+            made.undo,
         ),
         operation.streaming(
             place(
@@ -81,6 +111,21 @@ class _Bulk:
         done = [one async for one in lines.take(found, self._p.store, write, now)]
         counts = {word: sum(one.result == word for one in done) for word in ("added", "there", "unreadable")}
         return operation.Answer(Imported(**counts, rows=done))
+
+    async def undo(self, call: operation.Call, wanted: Undoing) -> operation.Answer[list[Undone]]:
+        where = undoing.checked(filters.parse(wanted.where, filters.SUPPRESSIONS))
+        now, store = self._p.clock.now_ms(), self._p.store
+        start = moments.moment_of(wanted.since, "since", now) if wanted.since else 0
+        names = shapes.Names(call.known)
+        if wanted.do:
+            found = await undoing.undo(
+                store, where, start, names, lambda batch: store.release(batch, call.actor, exact=True)
+            )
+        else:
+            found = await undoing.count(store, where, start, names)
+        return operation.Answer(
+            [Undone(reason, rule or None, scope, n) for (reason, rule, scope), n in found.most_common()]
+        )
 
     async def give(self, call: operation.Call, _: operation.Nothing) -> responses.Response:
         where = operation.where_of(call)

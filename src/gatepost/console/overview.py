@@ -146,7 +146,7 @@ class _Looks:
             incidents=incidents,
             causes=causes,
             unverified_reports=await self._unverified(now_ms),
-            last_change=next((audits.shape(one) for one in newest if one.what not in _NO_CHANGES), None),
+            last_change=next((audits.shape(one) for one in newest if one.what not in NO_CHANGES), None),
         )
 
     async def _before_that(self, minute: int) -> summing.Counts:
@@ -214,4 +214,4 @@ class _Looks:
         return sum(one.standing is late.Standing.UNVERIFIED and one.at >= now_ms - _DAY_MS for one in found)
 
 
-_NO_CHANGES = frozenset({"login", "logout", "suppress", "release"})
+NO_CHANGES = frozenset({"login", "logout", "suppress", "release"})

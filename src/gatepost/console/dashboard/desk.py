@@ -3,9 +3,9 @@
 Guarantees: a page shows and does what the API would for a key of the same role, by the same code, checks and audit entries.
 """
 
-import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +18,7 @@ from gatepost.net import problem
 from gatepost.store import filters
 
 T = TypeVar("T")
+_GIVEN = frozenset({400, 404, 409, 422})  # what was given is to blame
 
 
 class Desk:
@@ -95,17 +96,27 @@ class Desk:
         return await one.run(call, body, given)
 
 
-@contextlib.contextmanager
-def gathered(problems: list[str]) -> Iterator[None]:
-    """What was wrong with what somebody gave, as a sentence for the page instead of an error."""
-    try:
-        yield
-    except errors.BadInput as error:
-        problems.append(str(error))
-    except problem.Problem as ended:
-        if ended.response.status not in {400, 409, 422}:
-            raise
-        problems.append(detail_of(ended))
+class Gathered:
+    """What was wrong with what somebody gave becomes a sentence for the page, among ``problems``, instead of an error."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self._problems = problems
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Whether it was such an error."""
+        match error:
+            case errors.BadInput():
+                self._problems.append(str(error))
+            case problem.Problem() if error.response.status in _GIVEN:
+                self._problems.append(detail_of(error))
+            case _:
+                return False
+        return True
 
 
 def detail_of(ended: problem.Problem) -> str:

@@ -14,6 +14,7 @@ from starlette import responses
 
 from gatepost.console import entrance
 from gatepost.console.dashboard import words
+from gatepost.store import credentials
 
 ROOT = "/dashboard"
 _POLICY = "; ".join(
@@ -61,6 +62,10 @@ ITEMS: Sequence[Item] = (
     Item("overview", "Overview", "o"),
     Item("live", "Live", "l"),
     Item("messages", "Messages", "m"),
+    Item("bounces", "Bounces", "b"),
+    Item("sources", "Sources", "s"),
+    Item("queues", "Queues", "q"),
+    Item("suppressions", "Suppressions", "u"),
 )
 
 
@@ -94,12 +99,22 @@ class Frame:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._templates.filters.update(words.FILTERS)
+        self._templates.filters.update(
+            number=words.number,
+            percent=words.percent,
+            size=words.size,
+            clock=words.clock,
+            spark=words.spark,
+            columns=words.columns,
+        )
 
     def render(
-        self, page: Page, visitor: entrance.Visitor | None, place: str, token: str = ""
+        self, page: Page, visitor: entrance.Visitor | None, place: str, token: str = "", note: str = ""
     ) -> responses.Response:
-        """The page as it goes out. place: the item of the navigation that it belongs to. token: of its forms, where nobody is logged in."""
+        """The page as it goes out. place: the item of the navigation that it belongs to. token: of its forms, where nobody is logged in.
+
+        note: what the form before has done.
+        """
         text = self._templates.get_template(page.template).render(
             {
                 "root": ROOT,
@@ -110,6 +125,8 @@ class Frame:
                 "fresh": page.fresh,
                 "version": self._version,
                 "user": visitor.user if visitor else None,
+                "once": credentials.new_secret(),
+                "note": note,
                 "token": visitor.token if visitor else token,
                 **page.values,
             }

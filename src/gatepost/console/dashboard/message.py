@@ -37,7 +37,7 @@ async def listed(visit: site.Visit) -> site.Shown:
         given = {"recipient": recipient, "limit": str(_PAGE), "since": given["since"]}
     page = operation.Page[shapes.MessageShape]([], None)
     problems = [text for text in (bar.problem, narrowing.untaken(visit, filters.MESSAGES)) if text]
-    with desk.gathered(problems):
+    with desk.Gathered(problems):
         page = await visit.desk.ask(
             "listMessages", operation.Page[shapes.MessageShape], given=given, where=bar.words
         )

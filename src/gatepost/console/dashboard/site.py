@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from gatepost import log as logs
 from gatepost.console import auth, entrance, incoming, operation, rates
 from gatepost.console import settings as console_settings
-from gatepost.console.dashboard import desk, frame
+from gatepost.console.dashboard import desk, frame, words
 from gatepost.net import problem
 from gatepost.store import credentials
 
@@ -204,7 +204,8 @@ class Site:
         visit = Visit(asking, visitor, request, path, query, fields, alive)
         shown = await show(visit) if show else None
         if isinstance(shown, frame.Page):
-            return self._frame.render(shown, visitor, view.item)
+            note = words.note(visit.asked("done"), visit.asked("n"))
+            return self._frame.render(shown, visitor, view.item, note=note)
         return shown if shown is not None else _to(frame.ROOT)
 
     def _shut(self, request: requests.Request) -> responses.Response:
@@ -266,6 +267,11 @@ class _Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._site.answer(self._run, requests.Request(scope, receive))
         await response(scope, receive, send)
+
+
+def done(place: str, what: str, count: int | None = None) -> responses.Response:
+    """To the page that shows what a form has done, in words of ``words.note``."""
+    return _to(f"{place}?done={what}" + (f"&n={count}" if count is not None else ""))
 
 
 def _allow(request: requests.Request, *methods: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gatepost.console.dashboard import live, message, overview, site
+from gatepost.console.dashboard import bounces, live, message, overview, queues, site, suppressions
 
 View = site.View
 
@@ -16,4 +16,10 @@ def views(lives: live.Live) -> Sequence[site.View]:
         View("/search", "messages", message.found),
         View("/messages", "messages", message.listed),
         View("/messages/{message}", "messages", message.show),
+        View("/bounces", "bounces", bounces.show),
+        View("/sources", "sources", bounces.sources),
+        View("/queues", "queues", queues.show, queues.change),
+        View("/suppressions", "suppressions", suppressions.show, suppressions.change),
+        View("/suppressions/undo", "suppressions", suppressions.look, suppressions.undo),
+        View("/suppressions/export", "suppressions", suppressions.export),
     )

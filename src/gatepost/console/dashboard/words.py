@@ -1,11 +1,11 @@
-"""How values are written on pages: numbers, shares, spans, sizes."""
+"""How values are written on pages: numbers, shares, sizes, curves."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _SMALL = 10
 _KIB = 1024
 _WIDE, _HIGH = 120, 24
+_BROAD, _TALL = 600, 80
 
 
 def number(value: float) -> str:
@@ -22,18 +22,6 @@ def percent(value: float | None) -> str:
     shown = 100 * value
     digits = 2 if 0 < shown < 1 else 1 if shown < 99.95 else 0
     return f"{shown:.{digits}f} %"
-
-
-def span(seconds: float) -> str:
-    """``3 d 4 h``, ``2 h 5 min``, ``40 s``."""
-    left = max(0, round(seconds))
-    if left < _MINUTE:
-        return f"{left} s"
-    if left < _HOUR:
-        return f"{left // _MINUTE} min"
-    if left < _DAY:
-        return f"{left // _HOUR} h {left % _HOUR // _MINUTE} min"
-    return f"{left // _DAY} d {left % _DAY // _HOUR} h"
 
 
 def size(octets: int) -> str:
@@ -62,18 +50,25 @@ def spark(values: Sequence[int]) -> str:
     return "M" + " L".join(points) if points else ""
 
 
-FILTERS: Mapping[
-    str,
-    Callable[[float], str]
-    | Callable[[float | None], str]
-    | Callable[[int], str]
-    | Callable[[str], str]
-    | Callable[[Sequence[int]], str],
-] = {
-    "number": number,
-    "percent": percent,
-    "span": span,
-    "size": size,
-    "clock": clock,
-    "spark": spark,
+_NOTES = {
+    "suppressed": "{n} added; what stood already stays.",
+    "released": "{n} released.",
+    "revoked": "The directive is taken back.",
+    "directed": "The directive stands; it takes effect within a second or two.",
 }
+
+
+def note(what: str, count: str) -> str:
+    """What a form has done. Both stand in the address, so only our own words and a number are shown."""
+    number = count if count.isascii() and count.isdigit() and len(count) < _SMALL else "0"
+    return _NOTES.get(what, "").format(n=number)
+
+
+def columns(values: Sequence[int], top: int) -> Sequence[tuple[int, float, float]]:
+    """The columns of a chart 600 wide and 80 high: x, y and height of each."""
+    most = max(1, top)
+    width = _BROAD / max(1, len(values))
+    return [
+        (round(place * width), _TALL - _TALL * value / most, _TALL * value / most)
+        for place, value in enumerate(values)
+    ]

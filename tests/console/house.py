@@ -15,7 +15,7 @@ from tests.store import store_values
 from gatepost import clock as clocks
 from gatepost import config, errors
 from gatepost.app import explaining, serving
-from gatepost.console import api, auth, changing, entrance, pages, passwords, pieces, rates
+from gatepost.console import api, auth, changing, entrance, pages, passwords, pieces, rates, reports
 from gatepost.console import events as console_events
 from gatepost.console import settings as console_settings
 from gatepost.console import webhooks as console_webhooks
@@ -74,11 +74,14 @@ class House:
         common = changing.Parts(store, PEPPER, self.clock, self.take)
         places = pieces.Places(settings.max_streams)
         self.metrics = metrics.Metrics(store, self.clock, lambda: self.hub.listeners)
+        self.taken: list[tuple[bytes, str, str]] = []
+        self.unready = False
         self.tested: list[webhook_values.Webhook] = []
         self.operations = serving.all_operations(
             console_events.Parts(common, self.hub.follow, places),
             console_webhooks.Parts(common, self._check_url, self._test),
             explaining.Explainer(config.Settings(), {}, self.clock).explain,
+            self._take_report,
             self.metrics,
         )
         parts = entrance.Parts(store, PEPPER, self.clock, lambda: self.keyring.directory, self.wrong.append)
@@ -106,6 +109,15 @@ class House:
     async def _check_url(self, url: str) -> None:
         if "private" in url:
             raise errors.BadInput("url", "is an address that webhooks may not reach")
+
+    async def _take_report(self, raw: bytes, recipient: str, peer_ip: str) -> reports.Taken:
+        """Nothing is read here: that is ``importing``'s test."""
+        self.taken.append((raw, recipient, peer_ip))
+        if self.unready:
+            raise reports.Unready("too many reports wait to be read", 5)
+        return reports.Taken(
+            "bounce", "verified", None, "bounce mail", ["bounced", "suppressed"], repeated=False
+        )
 
     async def _test(self, webhook: webhook_values.Webhook, names: shapes.Names) -> webhooks.Try:
         """No receiver is asked: that is ``telling``'s test."""

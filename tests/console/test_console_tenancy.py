@@ -123,7 +123,7 @@ def _document() -> Any:
     parts = console_events.Parts(common, lambda *_: None, pieces.Places(1))  # type: ignore[arg-type]
     hooks = console_webhooks.Parts(common, lambda _: None, lambda *_: None)  # type: ignore[arg-type, return-value]
     figured = metrics.Metrics(_NoStore(), clocks.SystemClock(), lambda: 0)  # type: ignore[arg-type]
-    operations = serving.all_operations(parts, hooks, lambda _: None, figured)  # type: ignore[arg-type, return-value]
+    operations = serving.all_operations(parts, hooks, lambda _: None, lambda *_: None, figured)  # type: ignore[arg-type, return-value]
     return json.loads(openapi.document(operations, "1"))
 
 
@@ -205,6 +205,6 @@ async def test_what_is_hidden_is_there_for_its_owner(tmp_path: Path) -> None:
 
 
 def _filled(path: str) -> str:
-    for name in ("account", "name", "message", "delivery", "id", "webhook", "directive"):
+    for name in ("account", "name", "message", "delivery", "id", "webhook", "directive", "report"):
         path = path.replace(f"{{{name}}}", "nobody")
     return path

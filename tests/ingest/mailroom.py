@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from gatepost.ingest import shortage as shortages
 from gatepost.model import directory as directories
 from gatepost.model import event as events
 from gatepost.model import result as results
+from gatepost.model import settlement as settlements
 from gatepost.net import listen
 from gatepost.policy import settings as policy_settings
 from gatepost.reports import token as tokens
@@ -64,9 +65,9 @@ class Room:
         classifier = compose.build_classifier()
         self.intake = intake.Intake(
             intake.Parts(
-                store=self.store,
+                sent=self.store.sent,
+                settle=self._settle,
                 parse=self._parse,
-                decide=self.decide,
                 classifier=lambda: classifier,
                 ours=self.known,
                 provider=lambda host: host,
@@ -89,6 +90,9 @@ class Room:
         sockets = listen.bind("127.0.0.1", 0, "test")
         await self.door.start(sockets)
         self.port = int(sockets[0].getsockname()[1])
+
+    async def _settle(self, batch: Sequence[results.Reported]) -> Sequence[settlements.Settlement | None]:
+        return await self.store.settle(batch, self.decide)
 
     def known(self) -> ours.Ours:
         """By the Directory as it was at the start."""

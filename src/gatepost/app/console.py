@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from gatepost import clock as clocks
 from gatepost import config
 from gatepost import log as logs
-from gatepost.app import compose, explaining, inbound, link, serving, webhooks
+from gatepost.app import compose, explaining, importing, inbound, link, serving, webhooks
 from gatepost.model import directory as directories
+from gatepost.model import result as results
+from gatepost.model import settlement as settlements
 from gatepost.net import bounce_domain
 from gatepost.store import port
 from gatepost.upkeep import (
@@ -49,17 +51,35 @@ async def run(line: link.Link, orders: link.Orders) -> int:
                 tasks.create_task(_beat(line, store)),
                 tasks.create_task(_obey(line, stop, explainer, policy)),
             ]
+            importer = _importer(store, orders.settings, explainer, policy, tasks)
             api = (
-                serving.Serving(store, orders.settings, tasks, receivers, explainer.explain)
+                serving.Serving(store, orders.settings, tasks, receivers, explainer.explain, importer.take)
                 if orders.settings.console.address
                 else None
             )
             await _serve(api, tasks, running, stop)
+            importer.close()
             for task in running:
                 task.cancel()
     finally:
         await store.close()
     return 0
+
+
+def _importer(
+    store: port.Store,
+    settings: config.Settings,
+    explainer: explaining.Explainer,
+    policy: "_Policy",
+    tasks: asyncio.TaskGroup,
+) -> importing.Importer:
+    """Files reports that are brought over the API."""
+
+    async def settle(batch: Sequence[results.Reported]) -> Sequence[settlements.Settlement | None]:
+        return await store.settle(batch, policy.decide())
+
+    means = importing.Means(store.sent, settle, store.directory, explainer.classifier, clocks.SystemClock())
+    return importing.Importer(settings, means, tasks)
 
 
 class _Policy:

@@ -74,6 +74,10 @@ class Explainer:
     async def explain(self, asked: explaining.Question) -> explaining.Explained:
         """The explanation of one reply. Raises BadInput for an unknown stage."""
         given = msgspec.convert(asked, judging.Asked, from_attributes=True)
+        return explained(given, judging.Judge(await self.classifier(), self._terms, self._clock.now_ms()))
+
+    async def classifier(self) -> classifiers.Classifier:
+        """By the rules that are in force."""
         async with self._turn:
             classifier = self._classifier
             if classifier is None:
@@ -81,4 +85,4 @@ class Explainer:
                 classifier = await asyncio.to_thread(compose.build_classifier, rules)
                 if rules is self._rules:
                     self._classifier = classifier
-        return explained(given, judging.Judge(classifier, self._terms, self._clock.now_ms()))
+        return classifier

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -14,6 +14,8 @@ from gatepost.delivery import route
 from gatepost.ingest import accept, conversation, forwarding, intake, ours, reception
 from gatepost.ingest import settings as ingest_settings
 from gatepost.model import directory as directories
+from gatepost.model import result as results
+from gatepost.model import settlement as settlements
 from gatepost.net import listen
 from gatepost.reports import token as tokens
 from gatepost.store import port
@@ -65,12 +67,16 @@ class Inbound:
         self._tasks = tasks
         self._reader = parsing.Reader(settings.parse_timeout_s)
         self._clock: clocks.Clock = parts.clock
+
+        async def settle(batch: Sequence[results.Reported]) -> Sequence[settlements.Settlement | None]:
+            return await parts.store.settle(batch, judging.decide)
+
         forward = forwarding.Forwarder(settings, parts.shelf, acceptor, lambda: secrets.token_hex(16))
         self._intake = intake.Intake(
             intake.Parts(
-                store=parts.store,
+                sent=parts.store.sent,
+                settle=settle,
                 parse=self._reader.read,
-                decide=judging.decide,
                 classifier=judging.classifier,
                 ours=judging.ours,
                 provider=route.provider_of,

@@ -12,11 +12,13 @@ import msgspec
 from gatepost.app import control
 from gatepost.model import directory as directories
 from gatepost.model import result as results
+from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
 from gatepost.store import port
 
 _Entries = tuple[tuple[suppressions.Suppression, ...], str, bool]
 _Changes = tuple[tuple[directories.Change, ...], str]
+_Settlement = settlements.Settlement | None
 _Cancel = tuple[tuple[int, ...], str, str]
 
 _encode = msgspec.json.Encoder().encode
@@ -45,6 +47,10 @@ class Operator(Protocol):
 
     async def cancel(self, deliveries: Sequence[int], actor: str, reason: str) -> list[bool]:
         """End open deliveries. True: it was open."""
+        ...
+
+    async def file(self, batch: Sequence[results.Reported]) -> Sequence[_Settlement]:
+        """File reports that came in elsewhere. None: it was filed before."""
         ...
 
 
@@ -77,6 +83,10 @@ class Local:
         """End open deliveries."""
         wanted = [results.Cancelled(delivery, actor, reason) for delivery in deliveries]
         return [done is not None for done in await self._store.settle(wanted, self._decide)]
+
+    async def file(self, batch: Sequence[results.Reported]) -> Sequence[_Settlement]:
+        """File reports that came in elsewhere."""
+        return await self._store.settle(batch, self._decide)
 
 
 class Remote:
@@ -111,6 +121,11 @@ class Remote:
         answer = await control.call(self._data_dir, "cancel", _encode((deliveries, actor, reason)))
         return msgspec.json.decode(answer, type=list[bool])
 
+    async def file(self, batch: Sequence[results.Reported]) -> Sequence[_Settlement]:
+        """File reports that came in elsewhere."""
+        answer = await control.call(self._data_dir, "file", _encode(batch))
+        return msgspec.json.decode(answer, type=list[_Settlement])
+
 
 def handlers(
     store: port.Store, decide: port.Decide, figures: Callable[[], dict[str, dict[str, int]]]
@@ -132,6 +147,9 @@ def handlers(
     async def cancel(raw: bytes) -> bytes:
         return _encode(await local.cancel(*msgspec.json.decode(raw, type=_Cancel)))
 
+    async def file(raw: bytes) -> bytes:
+        return _encode(await local.file(msgspec.json.decode(raw, type=list[results.Reported])))
+
     async def status(_: bytes) -> bytes:
         return _encode(figures())
 
@@ -140,6 +158,7 @@ def handlers(
         "release": release,
         "change_directory": change_directory,
         "cancel": cancel,
+        "file": file,
         "status": status,
     }
 

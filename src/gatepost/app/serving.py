@@ -27,6 +27,7 @@ from gatepost.console import (
     passwords,
     pieces,
     rates,
+    reports,
     ways,
 )
 from gatepost.console import events as console_events
@@ -55,6 +56,7 @@ class Serving:
         tasks: asyncio.TaskGroup,
         receivers: telling.Means,
         explain: explanations.Explain,
+        take_report: reports.Take,
     ) -> None:
         self._store = store
         self._settings = settings
@@ -76,6 +78,7 @@ class Serving:
                 lambda webhook, names: telling.test(webhook, names, receivers),
             ),
             explain,
+            take_report,
             self._metrics,
         )
         parts = api.Parts(
@@ -146,6 +149,7 @@ def all_operations(
     parts: console_events.Parts,
     webhooks: console_webhooks.Parts,
     explain: explanations.Explain,
+    take_report: reports.Take,
     figured: metrics.Metrics,
 ) -> list[operation.Operation]:
     """Everything that the API does. figured: what is counted for Prometheus."""
@@ -162,6 +166,7 @@ def all_operations(
         *console_webhooks.operations(webhooks),
         *explanations.operations(explain),
         *breakdown.operations(parts.common.store, parts.common.clock),
+        *reports.operations(parts.common, take_report),
         *overview.operations(parts.common.store, parts.common.clock, figured.totals),
         *figures.operations(figured.text, metrics.MEDIA),
     ]

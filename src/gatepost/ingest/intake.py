@@ -18,6 +18,7 @@ from gatepost import errors
 from gatepost import log as logs
 from gatepost.classify import classifier as classifiers
 from gatepost.ingest import gather, ours, reading
+from gatepost.model import event as events
 from gatepost.model import facts as fact_values
 from gatepost.model import late
 from gatepost.model import reply as replies
@@ -25,7 +26,6 @@ from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import verdict as verdicts
 from gatepost.smtp import replies as smtp_replies
-from gatepost.store import port
 
 BUSY = smtp_replies.build(451, "4.3.2", "Too many reports at once, try again later")
 EARLY = smtp_replies.build(451, "4.3.0", "The mail that this is about is not settled yet, try again later")
@@ -35,6 +35,8 @@ NO_STORE = smtp_replies.build(451, "4.3.0", "The store is not available, try aga
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 Parse = Callable[[bytes], Awaitable[reading.Gist | None]]
+Sent = Callable[[Sequence[int]], Awaitable[Mapping[int, fact_values.Sent]]]
+Settle = Callable[[Sequence[results.Reported]], Awaitable[Sequence[settlements.Settlement | None]]]
 Make = Callable[[Mapping[int, fact_values.Sent]], results.Reported]
 Forward = Callable[[reading.Received, ours.Place], Awaitable[None]]
 
@@ -47,16 +49,29 @@ class Early(errors.GatepostError):
     """The delivery that a report is about is still open."""
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """What became of a report for one of its recipients. delivery: what it is about, 0 for nothing of ours. followed: what events, by
+    state; repeated: it was filed before, and nothing followed.
+    """
+
+    kind: late.Kind
+    standing: late.Standing
+    delivery: int
+    detail: str
+    followed: tuple[events.State, ...] = ()
+    repeated: bool = False
+
+
 class Parts(msgspec.Struct, frozen=True):
     """What an Intake is made of; ``app`` puts it together.
 
-    parse: None for what cannot be read; raises Overloaded. decide: by the settings as they are now. provider: the Provider of a
+    sent, settle: the store's. parse: None for what cannot be read; raises Overloaded. provider: the Provider of a
     host. exempt: whether complaints about that Bridge's mail suppress nobody. forward: to the operator.
     """
 
-    store: port.Store
+    sent: Sent
+    settle: Settle
     parse: Parse
-    decide: port.Decide
     classifier: Callable[[], classifiers.Classifier]
     ours: Callable[[], ours.Ours]
     provider: Callable[[str], str]
@@ -73,7 +88,7 @@ class Intake:
         self._p = parts
         self.figures: collections.Counter[str] = collections.Counter()
         self._settling: gather.Gather[results.Reported, settlements.Settlement | None] = gather.Gather(
-            self._settle, parts.tasks
+            parts.settle, parts.tasks
         )
 
     def take(self, received: reading.Received, done: Callable[[bytes], None]) -> None:
@@ -82,7 +97,7 @@ class Intake:
 
     async def _take(self, received: reading.Received, done: Callable[[bytes], None]) -> None:
         try:
-            await self._file(received)
+            await self.file(received)
         except Overloaded:
             done(BUSY)
         except Early:
@@ -97,23 +112,27 @@ class Intake:
         else:
             done(b"")
 
-    async def _file(self, received: reading.Received) -> None:
+    async def file(self, received: reading.Received) -> list[Taken]:
+        """Take it and wait until all of it is committed: what became of it at each of its places. Raises Overloaded, Early, and what
+        the store raises.
+        """
         gist = await self._p.parse(received.raw)
         if gist is None or gist.flawed:
             self.figures["unparsed"] += 1
         own = self._p.ours()
         mark = own.marks(reading.marks(gist, received.raw), received.at)
         ties = [reading.tie(place, mark) for place in received.places]
-        known = await self._p.store.sent([one.delivery for one in ties])
+        known = await self._p.sent([one.delivery for one in ties])
         makers = [
             functools.partial(self._reported, received, place, tied, gist)
             for place, tied in zip(received.places, ties, strict=True)
         ]
         made = [make(known) for make in makers]
-        await asyncio.gather(*map(self._file_one, made, makers))
+        taken = await asyncio.gather(*map(self._file_one, made, makers))
         for place, result in zip(received.places, made, strict=True):
             if place.box is ours.Box.OPERATOR and not _acts(result):
                 await self._p.forward(received, place)
+        return taken
 
     def _reported(
         self,
@@ -145,23 +164,26 @@ class Intake:
         exempt = sent is not None and self._p.exempt(sent.delivery.bridge)
         return msgspec.structs.replace(result, exempt=exempt) if exempt else result
 
-    async def _file_one(self, result: results.Reported, make: Make) -> None:
+    async def _file_one(self, result: results.Reported, make: Make) -> Taken:
         settled = await self._ask(result)
         for pause in _PAUSES_S:
             if settled is None or not settled.early:
                 break
             await asyncio.sleep(pause)
-            result = make(await self._p.store.sent([result.delivery]))
+            result = make(await self._p.sent([result.delivery]))
             settled = await self._ask(result)
         if settled is None:
             self.figures["repeated"] += 1
-            return
+            before = result.filed
+            return Taken(before.kind, before.standing, before.delivery, result.detail, repeated=True)
         if settled.early:
             raise Early
         filed = settled.filed or result.filed
         self.figures[filed.kind.word] += 1
         if filed.standing is not late.Standing.VERIFIED:
             self.figures[filed.standing.word] += 1
+        followed = tuple(one.state for one in settled.events)
+        return Taken(filed.kind, filed.standing, filed.delivery, result.detail, followed)
 
     async def _ask(self, result: results.Reported) -> settlements.Settlement | None:
         loop = asyncio.get_running_loop()
@@ -175,9 +197,6 @@ class Intake:
 
         self._settling.ask(result, told)
         return await answer
-
-    async def _settle(self, batch: Sequence[results.Reported]) -> Sequence[settlements.Settlement | None]:
-        return await self._p.store.settle(batch, self._p.decide)
 
 
 def _acts(result: results.Reported) -> bool:

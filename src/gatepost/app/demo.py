@@ -77,7 +77,7 @@ class _Demo:
             self._report.directory = await store.directory()
             people = self._world.recipients(self._count)
             bulk = people[: len(people) * 4 // 5]
-            self._world.refuse_dkim("gmx", demo_setup.NEWS, after=round(0.055 * len(people)))
+            self._world.refuse_dkim("gmx", demo_setup.BOUNCE, after=round(0.055 * len(people)))
             if self._stay:
                 self._out.print(
                     f"Its dashboard (the link works once): {installed.link}",
@@ -113,7 +113,8 @@ class _Demo:
                     display.update(self._report.progress(self._count))
                 elif tick % 20 == 19:
                     self._out.print(self._report.line())
-                if sending.done() and self._report.settled(self._count):
+                if sending.done() and self._report.settled(self._count) and not self._world.answering.busy:
+                    await self._report.follow(store)
                     break
                 await asyncio.sleep(POLL_S)
         await sending

@@ -13,6 +13,7 @@ from gatepost.store import port
 
 State = events.State
 _FINAL = frozenset({State.DELIVERED, State.BOUNCED, State.REJECTED})
+_LATER = frozenset({State.COMPLAINT, State.UNSUBSCRIBED, State.REPORTED})
 _PAGE = 2_000
 
 
@@ -29,6 +30,7 @@ class Report:
         self._replies: dict[str, Counter[str]] = defaultdict(Counter)
         self._five: set[str] = set()  # recipients that got any 5xx
         self._rejected_at: list[int] = []
+        self._later: Counter[State] = Counter()
 
     async def follow(self, store: port.Store) -> None:
         """Take what is new."""
@@ -39,10 +41,13 @@ class Report:
 
     def _take(self, event: events.Event) -> None:
         self._states[event.state] += 1
-        if event.state in _FINAL or event.state in (State.QUEUED, State.DEFERRED):
-            self._last[event.delivery] = event
         if event.state is State.SUPPRESSED:
             self.suppressed.add(event.recipient)
+        if event.flags & events.Flag.LATE or event.state in _LATER:
+            self._later[event.state] += 1
+            return
+        if event.state in _FINAL or event.state in (State.QUEUED, State.DEFERRED):
+            self._last[event.delivery] = event
         if event.state is State.REJECTED:
             self._rejected_at.append(event.seq)
         if event.state is State.DEFERRED:
@@ -86,8 +91,9 @@ class Report:
         living = self._five - self.suppressed
         out.print(
             f"[bold]A rule '5xx = dead' would have suppressed {len(living):,} living addresses.[/] "
-            f"Gatepost suppressed {len(self.suppressed):,}: the ones whose servers said so in words."
+            f"Gatepost suppressed {len(self.suppressed):,}: the ones whose servers said so in words, and who complained."
         )
+        out.print(self._after())
         held = sum(
             event.category == verdicts.Category.SENDER_AUTH.value and event.state not in _FINAL
             for event in self._last.values()
@@ -97,6 +103,15 @@ class Report:
                 f"{held:,} messages wait: a provider began to refuse the DKIM of one sender domain. "
                 "Nobody is suppressed for that; they go out when it is mended."
             )
+
+    def _after(self) -> str:
+        """What came back after the 250."""
+        later = self._later
+        return (
+            f"[bold]After the 250[/] came {later[State.BOUNCED]:,} bounce mails, {later[State.COMPLAINT]:,} complaints and "
+            f"{later[State.UNSUBSCRIBED]:,} wishes to leave: none of these is written to again. "
+            f"{later[State.REPORTED]:,} automatic answers changed nothing."
+        )
 
     def _outcomes(self) -> table.Table:
         shown = table.Table(title="What became of them", title_justify="left")
@@ -150,7 +165,7 @@ class Report:
         refused = self.rejected_since(since)
         out.print(
             f"[bold]Second campaign:[/] {sent:,} recipients, {refused:,} rejected at submission because they "
-            "bounced hard a moment ago: no receiver was asked again."
+            "bounced hard, complained or left a moment ago: no receiver was asked again."
         )
 
 

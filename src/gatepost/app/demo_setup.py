@@ -11,7 +11,7 @@ import msgspec
 
 from gatepost import clock as clocks
 from gatepost import config, errors
-from gatepost.app import compose, keymaking
+from gatepost.app import compose, keymaking, signing
 from gatepost.console import entrance
 from gatepost.dkim import keys
 from gatepost.model import directory as directories
@@ -20,12 +20,13 @@ from gatepost.sandbox import world as worlds
 from gatepost.store import credentials
 
 NEWS, SHOP = "acme-news.test", "acme-shop.test"
+BOUNCE, HOST = f"bounce.{NEWS}", "mta.acme.test"
 SCALE = 0.001  # a schedule's ten minutes take 0.6 seconds
 BATCH = 50
 
 _TOML = """# A demo's installation: it goes with the demo.
 data_dir = "data"
-hostname = "mta.acme.test"
+hostname = "{hostname}"
 [[listener]]
 name = "demo"
 address = "{smtp}"
@@ -35,6 +36,8 @@ auth_without_tls = true
 address = "{http}"
 [console]
 address = "{console}"
+[inbound]
+address = "{inbound}"
 [dns]
 server = "{dns}"
 [delivery]
@@ -80,13 +83,22 @@ def certificate(home: Path) -> ssl.SSLContext:
 
 async def install(home: Path, world: worlds.World) -> Installed:
     """Write the configuration, and what lives in the store."""
-    smtp, web, console = _free_address(), _free_address(), _free_address()
+    smtp, web, console, inbound = _free_address(), _free_address(), _free_address(), _free_address()
     path = home / "gatepost.toml"
     path.write_text(
         _TOML.format(
-            smtp=smtp, http=web, console=console, dns=world.dns.address, port=world.port, scale=SCALE
+            hostname=HOST,
+            smtp=smtp,
+            http=web,
+            console=console,
+            inbound=inbound,
+            dns=world.dns.address,
+            port=world.port,
+            scale=SCALE,
         )
     )
+    _publish(world)
+    world.answering.to = inbound
     settings = config.load(path, {})
     compose.make_data_dir(Path(settings.data_dir))
     password, key, console_key = credentials.new_secret(), credentials.new_key(), credentials.new_key()
@@ -108,7 +120,16 @@ async def install(home: Path, world: worlds.World) -> Installed:
                 directories.Source(0, orders, "acme-orders-1-1", ip="127.0.20.3", ehlo="out3.acme.test"),
                 directories.ApiKey(0, "demo", directories.Role.ADMIN, credentials.mac(pepper, console_key)),
                 directories.User(0, "demo", directories.Role.ADMIN, ""),
-                directories.SenderDomain(0, account, NEWS),
+                directories.SenderDomain(
+                    0,
+                    account,
+                    NEWS,
+                    directories.ReturnPath.VERP,
+                    BOUNCE,
+                    proved_since=clocks.SystemClock().now_ms(),
+                    unsubscribe_url=f"https://leave.{NEWS}/u/",
+                ),
+                signing.new_key(0),
                 directories.SenderDomain(0, account, SHOP),
                 directories.Bridge(
                     0,
@@ -137,6 +158,15 @@ async def install(home: Path, world: worlds.World) -> Installed:
         await store.close()
     address = entrance.link_address(settings.console, secret)
     return Installed(path, settings, smtp, web, password, key, console, console_key, address)
+
+
+def _publish(world: worlds.World) -> None:
+    """What the sandbox's DNS says of the demo's own names: the bounce domain's mail comes to us, and its SPF lets our Sources send."""
+    world.dns.publish_host(HOST, "127.0.0.1")
+    world.dns.publish_mx(BOUNCE, HOST)
+    world.dns.publish(BOUNCE, ("v=spf1 ip4:127.0.20.0/24 -all",))
+    for number in (1, 2, 3):
+        world.dns.publish_host(f"out{number}.acme.test", f"127.0.20.{number}")
 
 
 def _signing(domain: directories.SenderDomain, world: worlds.World) -> directories.DkimKey:

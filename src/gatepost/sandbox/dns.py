@@ -34,6 +34,8 @@ class DnsServer(asyncio.DatagramProtocol):
         self.address = ""
         self.asked = 0
         self._texts: dict[str, tuple[str, ...]] = {}
+        self._hosts: dict[str, str] = {}
+        self._exchanges: dict[str, str] = {}
 
     async def start(self) -> None:
         """Listen on a free port of 127.0.0.1."""
@@ -46,6 +48,14 @@ class DnsServer(asyncio.DatagramProtocol):
     def publish(self, name: str, strings: tuple[str, ...]) -> None:
         """Answer with this TXT record from now on: strings of at most 255 octets (RFC 1035 §3.3.14)."""
         self._texts[name.lower()] = strings
+
+    def publish_host(self, name: str, ip: str) -> None:
+        """Answer with this address from now on."""
+        self._hosts[name.lower()] = ip
+
+    def publish_mx(self, domain: str, host: str) -> None:
+        """Answer with this MX host from now on."""
+        self._exchanges[domain.lower()] = host
 
     def stop(self) -> None:
         """Stop listening."""
@@ -70,15 +80,17 @@ class DnsServer(asyncio.DatagramProtocol):
         question = query.question[0]
         name = question.name.to_text(omit_final_dot=True).lower()
         zone = self._zone
+        addresses = {**zone.addresses, **self._hosts}
+        exchanges = {**zone.mx, **{domain: ((10, host),) for domain, host in self._exchanges.items()}}
         if name in zone.broken:
             response.set_rcode(dns.rcode.SERVFAIL)
-        elif name not in zone.mx and name not in zone.addresses and name not in self._texts:
+        elif name not in exchanges and name not in addresses and name not in self._texts:
             response.set_rcode(dns.rcode.NXDOMAIN)
-        elif question.rdtype == dns.rdatatype.MX and name in zone.mx:
-            records = [f"{preference} {host.rstrip('.')}." for preference, host in zone.mx[name]]
+        elif question.rdtype == dns.rdatatype.MX and name in exchanges:
+            records = [f"{preference} {host.rstrip('.')}." for preference, host in exchanges[name]]
             response.answer.append(dns.rrset.from_text(question.name, TTL, "IN", "MX", *records))
-        elif question.rdtype == dns.rdatatype.A and name in zone.addresses:
-            response.answer.append(dns.rrset.from_text(question.name, TTL, "IN", "A", zone.addresses[name]))
+        elif question.rdtype == dns.rdatatype.A and name in addresses:
+            response.answer.append(dns.rrset.from_text(question.name, TTL, "IN", "A", addresses[name]))
         elif question.rdtype == dns.rdatatype.TXT and name in self._texts:
             text = " ".join(f'"{one}"' for one in self._texts[name])
             response.answer.append(dns.rrset.from_text(question.name, TTL, "IN", "TXT", text))

@@ -1,6 +1,6 @@
 """A receiving server of the sandbox: one provider's MX host, with its manners.
 
-Guarantees: keeps counts only, never a message; answers as ``behaviour`` says. Not a server for real mail.
+Guarantees: keeps counts only, never a message (its header goes to ``answering`` for what follows); answers as ``behaviour`` says. Not a server for real mail.
 """
 
 import asyncio
@@ -8,14 +8,15 @@ import ssl
 from collections import Counter
 from collections.abc import Callable
 
-from gatepost.sandbox import behaviour
+from gatepost.sandbox import answering, behaviour
 
 _LINE = 64 * 1024
+_HEADER = 16 * 1024  # bytes of a message's header that are looked at
 _GREETING = "220 {host} ESMTP ready (simulated)\r\n"
 
 
 class MxServer:
-    """One host. dkim_refused: asked with the sender's domain at every message."""
+    """One host. dkim_refused: asked with the sender's domain at every message. taken_from: told of each recipient's mail that it took."""
 
     def __init__(
         self,
@@ -23,7 +24,9 @@ class MxServer:
         seed: int,
         context: ssl.SSLContext | None,
         dkim_refused: Callable[[str], bool],
+        taken_from: Callable[[answering.Letter], None],
     ) -> None:
+        self.took = taken_from
         self.provider = provider
         self.tried: Counter[str] = Counter()
         self.taken: Counter[str] = Counter()
@@ -89,7 +92,7 @@ class _Session:
         self._reader = reader
         self._writer = writer
         self._context = context
-        self._sender_domain = ""
+        self._sender = ""
         self._recipients: list[str] = []
         self._refusal = b""
 
@@ -104,7 +107,7 @@ class _Session:
                 case b"STAR":
                     await self._start_tls()
                 case b"MAIL":
-                    self._sender_domain = _address(line).rpartition("@")[2]
+                    self._sender = _address(line)
                     self._recipients, self._refusal = [], b""
                     self._writer.write(b"250 2.1.0 Ok\r\n")
                 case b"RCPT":
@@ -134,7 +137,7 @@ class _Session:
         self._context = None
 
     async def _rcpt(self, recipient: str) -> bool:
-        answer = self._server.answer(recipient, self._sender_domain)
+        answer = self._server.answer(recipient, self._sender.rpartition("@")[2])
         match answer.act:
             case behaviour.Act.TAKE:
                 self._recipients.append(recipient)
@@ -157,14 +160,22 @@ class _Session:
             self._writer.write(b"554 5.5.1 No valid recipients\r\n")
             return
         self._writer.write(b"354 Go ahead\r\n")
+        header, inside, size = [], True, 0
         while (line := await self._reader.readline()) != b".\r\n":
             if not line:
                 raise ConnectionResetError
+            inside = inside and line != b"\r\n" and size < _HEADER
+            if inside:
+                header.append(line)
+                size += len(line)
         if self._refusal:
             self._writer.write(self._refusal)
             return
         self._server.taken.update(self._recipients)
         self._writer.write(b"250 2.0.0 Ok: queued as SANDBOX\r\n")
+        host, whole = self._server.provider.host, b"".join(header)
+        for recipient in self._recipients:
+            self._server.took(answering.Letter(host, self._sender, recipient, whole))
 
 
 def _address(line: bytes) -> str:

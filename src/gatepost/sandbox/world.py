@@ -7,7 +7,7 @@ import random
 import ssl
 from collections.abc import Callable
 
-from gatepost.sandbox import behaviour, dns, mx
+from gatepost.sandbox import answering, behaviour, dns, mx
 
 
 class World:
@@ -18,8 +18,9 @@ class World:
         self.port = 0
         self._refused: dict[tuple[str, str], int] = {}
         self._seen: dict[tuple[str, str], int] = {}
+        self.answering = answering.Answering(seed)
         self.servers = [
-            mx.MxServer(provider, seed, context, self._dkim_rule(provider.name))
+            mx.MxServer(provider, seed, context, self._dkim_rule(provider.name), self.answering.bring)
             for provider in behaviour.PROVIDERS
         ]
         self.dns = dns.DnsServer(
@@ -37,6 +38,7 @@ class World:
 
     def stop(self) -> None:
         """Close everything."""
+        self.answering.stop()
         self.dns.stop()
         for server in self.servers:
             server.stop()

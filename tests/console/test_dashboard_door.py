@@ -1,5 +1,6 @@
 """The dashboard's door over real sockets: log-in, forms, cookies, roles, and what nobody sees who is not logged in."""
 
+import asyncio
 import io
 import re
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from yarl import URL
 
 from gatepost.console import entrance
 from gatepost.model import directory as directories
+from gatepost.net import problem
 
 LOGIN = "/dashboard/login"
 SAME = {"Sec-Fetch-Site": "same-origin"}
@@ -123,10 +125,21 @@ async def test_a_wrong_name_or_password_is_refused_in_the_same_words(
 
 
 async def test_guesses_are_bounded_and_then_even_the_right_password_waits(person: Person) -> None:
-    for _ in range(entrance.WRONG_PER_MIN):
+    for _ in range(entrance.PER_MIN):
         assert (await person.enter("read", "wrong")).status == 401
     said = await person.enter("read")
     assert (said.status, said.headers["retry-after"]) == (429, "60")
+
+
+async def test_guesses_at_the_same_time_are_counted_too(house: houses.House) -> None:
+    async def guess() -> str:
+        try:
+            return await house.door.enter("read", "wrong", "192.0.2.1")
+        except problem.Problem as ended:
+            return str(ended.response.status)
+
+    said = await asyncio.gather(*(guess() for _ in range(40)))
+    assert (said.count("401"), said.count("429")) == (entrance.PER_MIN, 30)
 
 
 async def test_a_user_without_a_password_comes_in_by_a_link_alone_and_once(

@@ -19,7 +19,7 @@ from gatepost.store import credentials, port, sessions
 
 SESSION_S = 7 * 24 * 3600
 LINK_S = 24 * 3600
-WRONG_PER_MIN = 10  # for an address, and for a name
+PER_MIN = 10  # log-ins with a password, right or wrong, from an address and for a name
 _NUMBERS = -(1 << 40)  # below those of API keys
 
 
@@ -48,18 +48,17 @@ class Entrance:
     def __init__(self, parts: Parts, kept: passwords.Passwords) -> None:
         self._p = parts
         self._passwords = kept
-        self._by_address = rates.Rates(WRONG_PER_MIN, parts.clock)
-        self._by_name = rates.Rates(WRONG_PER_MIN, parts.clock)
+        self._by_address = rates.Rates(PER_MIN, parts.clock)
+        self._by_name = rates.Rates(PER_MIN, parts.clock)
 
     async def enter(self, name: str, password: str, ip: str) -> str:
         """A new session's secret. Raises Problem: 401, or 429 for who has tried too often."""
-        if self._by_address.empty(ip) or self._by_name.empty(name):
-            raise problem.later(429, "there were too many wrong passwords: wait a minute", 60)
+        # Taken before the look, so that many guesses at the same time are counted, too.
+        if not (self._by_address.take(ip).allowed and self._by_name.take(name).allowed):
+            raise problem.later(429, "there were too many log-ins: wait a minute", 60)
         user = self._named(name)
         right = await self._passwords.matches(user.password_hash if user else "", password)
         if user is None or not right:
-            self._by_address.take(ip)
-            self._by_name.take(name)
             self._p.failed(ip)
             raise problem.problem(401, "that is not the name and password of a user")
         return await self._open(user, ip)

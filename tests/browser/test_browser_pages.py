@@ -45,6 +45,39 @@ async def test_hostile_texts_stay_text_in_the_life_of_a_message(visitor: visitin
         await visitor.settled()
 
 
+async def test_hostile_texts_stay_text_on_the_page_of_a_webhook(visitor: visiting.Visitor) -> None:
+    hooks = [one for one in visitor.house.keyring.directory.webhooks if one.name in payloads.HOSTILE]
+    assert len(hooks) == len(payloads.HOSTILE)
+    for one in hooks:
+        page = await visitor.go(f"/dashboard/webhooks/{one.id}")
+        assert await page.locator("tr[data-row]").count() == 1
+        await visitor.settled()
+
+
+async def test_a_hostile_reply_stays_text_in_the_classifier(visitor: visiting.Visitor) -> None:
+    page = await visitor.go("/dashboard/classifier")
+    for text in payloads.HOSTILE[:5]:
+        await page.fill("textarea[name=reply]", f"550 5.1.1 {text} user unknown")
+        await page.click("button.main")
+        await page.locator("pre.reply").wait_for()
+        assert text in await page.locator("pre.reply").inner_text()
+        await visitor.settled()
+
+
+async def test_what_cannot_be_undone_is_asked_for_twice(visitor: visiting.Visitor) -> None:
+    page = await visitor.go("/dashboard/bridges")
+    asked: list[str] = []
+
+    async def refuse(dialog: async_api.Dialog) -> None:
+        asked.append(dialog.message)
+        await dialog.dismiss()
+
+    page.on("dialog", refuse)
+    await page.get_by_role("button", name="End mine").click()
+    assert asked == ["End this Bridge for good?"]
+    assert not next(one for one in visitor.house.keyring.directory.bridges if one.name == "mine").revoked_at
+
+
 async def test_a_hostile_reply_is_shown_as_it_was_said(visitor: visiting.Visitor) -> None:
     paths = await message_paths(visitor.house)
     page = await visitor.go(paths[-1])  # the oldest: the first payload

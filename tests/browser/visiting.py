@@ -14,6 +14,8 @@ from gatepost.model import pace as paces
 from gatepost.model import reply as replies
 from gatepost.model import suppression as suppressions
 from gatepost.model import verdict as verdicts
+from gatepost.model import webhook as webhook_values
+from gatepost.store import webhooks
 
 # Elements and attributes that stand in none of our templates.
 _FOREIGN = """() => [...document.querySelectorAll('*')].filter((one) =>
@@ -92,7 +94,13 @@ async def furnish(house: houses.House) -> None:
     await house.change(
         *(directories.Bridge(0, account, name, 1) for name in names),
         *(directories.Source(0, 1, name, ehlo=name) for name in names),
+        *(directories.Pool(0, account, name) for name in names),
+        *(directories.SenderDomain(0, account, name, problem=name) for name in names),
+        *(directories.User(0, name, directories.Role.READ, "") for name in names),
+        *(directories.ApiKey(0, name, directories.Role.READ, name.encode()) for name in names),
+        *(webhook_values.Webhook(0, account, 0, name, name, name, off_reason=name) for name in names),
     )
+    await _hooked(house)
     known = house.keyring.directory
     maker = store_values.Maker(9)
     told: list[events.Event] = []
@@ -116,6 +124,16 @@ async def furnish(house: houses.House) -> None:
         told += _life(house, message, text, source)
         await _stand(house, text, number, source)
     await house.store.note(told)
+
+
+async def _hooked(house: houses.House) -> None:
+    """Every webhook's receiver answers with its payload."""
+    known = {one.name: one.id for one in house.keyring.directory.webhooks}
+    for text in payloads.HOSTILE:
+        number = known[text]
+        tried = webhooks.Try(number, 1, text, 1, 1, 1, 500, 7, text, text.encode())
+        dead = webhooks.Request(0, number, (1,), 1, 1, 0, text)
+        await house.store.webhooks.keep(webhooks.Round(webhooks.Progress(number, 1), [dead], tries=[tried]))
 
 
 def _hostile(

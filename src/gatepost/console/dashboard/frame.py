@@ -66,6 +66,12 @@ ITEMS: Sequence[Item] = (
     Item("sources", "Sources", "s"),
     Item("queues", "Queues", "q"),
     Item("suppressions", "Suppressions", "u"),
+    Item("bridges", "Bridges", "p"),
+    Item("webhooks", "Webhooks", "w"),
+    Item("classifier", "Classifier", "c"),
+    Item("reports", "Reports", "r"),
+    Item("audit", "Audit", "a"),
+    Item("settings", "Settings", "e"),
 )
 
 

@@ -5,7 +5,7 @@ from starlette import responses
 
 from gatepost import errors
 from gatepost.console import explaining, floor, messages, operation
-from gatepost.console.dashboard import desk, frame, narrowing, site
+from gatepost.console.dashboard import desk, frame, narrowing, others, site
 from gatepost.model import ids
 from gatepost.net import problem
 from gatepost.store import filters, shapes
@@ -113,7 +113,7 @@ async def _steps(visit: site.Visit, told: list[messages.Traced], message: shapes
             if key not in known and len(known) < _EXPLAINED:
                 known[key] = await _explained(visit, one, message)
             why = known.get(key)
-        steps.append(Step(one, _parts(one.reply or "", why.matched if why else ""), why))
+        steps.append(Step(one, others.parts(one.reply or "", why.matched if why else ""), why))
     return steps
 
 
@@ -134,14 +134,6 @@ async def _explained(
         return await visit.desk.tell("explainReply", explaining.Explained, asked)
     except (errors.BadInput, problem.Problem):
         return None  # the page shows the event all the same
-
-
-def _parts(reply: str, matched: str) -> tuple[str, str, str]:
-    at = reply.lower().find(matched.lower()) if matched else -1
-    if at < 0:
-        return reply, "", ""
-    end = at + len(matched)
-    return reply[:at], reply[at:end], reply[end:]
 
 
 def _to(place: str) -> responses.Response:

@@ -2,7 +2,18 @@
 
 from collections.abc import Sequence
 
-from gatepost.console.dashboard import bounces, live, message, overview, queues, site, suppressions
+from gatepost.console.dashboard import (
+    bounces,
+    hooks,
+    live,
+    message,
+    others,
+    overview,
+    queues,
+    site,
+    suppressions,
+    ways,
+)
 
 View = site.View
 
@@ -22,4 +33,12 @@ def views(lives: live.Live) -> Sequence[site.View]:
         View("/suppressions", "suppressions", suppressions.show, suppressions.change),
         View("/suppressions/undo", "suppressions", suppressions.look, suppressions.undo),
         View("/suppressions/export", "suppressions", suppressions.export),
+        View("/bridges", "bridges", ways.show, ways.change),
+        View("/webhooks", "webhooks", hooks.listed, hooks.create),
+        View("/webhooks/{webhook}", "webhooks", hooks.show, hooks.change),
+        View("/classifier", "classifier", others.classifier, others.classifier),
+        View("/reports", "reports", others.reports),
+        View("/reports/{report}", "reports", others.report),
+        View("/audit", "audit", others.audit),
+        View("/settings", "settings", others.settings),
     )

@@ -53,6 +53,8 @@ def spark(values: Sequence[int]) -> str:
 _NOTES = {
     "suppressed": "{n} added; what stood already stays.",
     "released": "{n} released.",
+    "ended": "The Bridge has ended: its password and key open nothing any more.",
+    "replayed": "It is told once more.",
     "revoked": "The directive is taken back.",
     "directed": "The directive stands; it takes effect within a second or two.",
 }

@@ -1,7 +1,7 @@
 """What is happening now: ``/v1/overview``.
 
 Guarantees: made of counters, of the lanes' paces and of a few newest entries, so that a look costs the same however much mail there is;
-looks within a second share one. What was before the last hour is counted once a minute.
+looks within a second share one. The hours of the day before are counted once each.
 """
 
 import asyncio
@@ -16,10 +16,11 @@ from gatepost.model import event as events
 from gatepost.model import ids, late
 from gatepost.model import moment as moments
 from gatepost.model import reply as replies
-from gatepost.store import figures, port, shapes
+from gatepost.store import figures, filters, port, shapes
 
 MINUTES = 60  # that are shown
-_DAY = 1440
+_HOURS = 24
+_PATIENCE_S = 0.2  # for hours that were not counted yet, in one look
 _MINUTE_MS = 60_000
 _DAY_MS = 86_400_000
 _LISTED = 50  # lanes and incidents that are named
@@ -89,6 +90,13 @@ class Overview(msgspec.Struct, frozen=True):
     last_change: audits.AuditShape | None
 
 
+_BY = (
+    figures.Dimension.BRIDGE,
+    figures.Dimension.SOURCE,
+    figures.Dimension.PROVIDER,
+    figures.Dimension.CATEGORY,
+)
+_FAILURES = filters.any_of("state", [events.State.BOUNCED.word, events.State.DEFERRED.word])
 Totals = Callable[[], Awaitable[Mapping[str, int]]]
 
 
@@ -107,7 +115,7 @@ class _Looks:
         self._samples: collections.deque[tuple[float, Mapping[str, int]]] = collections.deque()
         self._looking = asyncio.Lock()
         self._kept: tuple[float, int, Overview] | None = None
-        self._before: tuple[int, summing.Counts] | None = None
+        self._before: dict[int, summing.Counts] = {}
 
     async def told(self, call: operation.Call, _: operation.Nothing) -> operation.Answer[Overview]:
         async with self._looking:
@@ -119,16 +127,12 @@ class _Looks:
     async def _look(self, names: shapes.Names) -> Overview:
         now_ms = self._clock.now_ms()
         minute = now_ms // _MINUTE_MS + 1
-        by = (
-            figures.Dimension.BRIDGE,
-            figures.Dimension.SOURCE,
-            figures.Dimension.PROVIDER,
-            figures.Dimension.CATEGORY,
-        )
-        hour = await self._store.figures.breakdown(figures.Asked(minute - MINUTES, minute, 1, by))
-        counts, before = summing.counts(hour), await self._before_that(minute - MINUTES)
+        breakdown = self._store.figures.breakdown
+        hour = await breakdown(figures.Asked(minute - MINUTES, minute, 1))
+        failures = await breakdown(figures.Asked(minute - MINUTES, minute, MINUTES, _BY, _FAILURES))
+        counts, before = summing.counts(hour), await self._before_that(minute // MINUTES - 1)
         rates = summing.rates(counts, before)
-        causes = summing.causes(hour, names)
+        causes = summing.causes(failures, names)
         lanes = await self._lanes(names)
         incidents = await self._incidents(now_ms, names)
         said = summing.sentence(counts, rates, causes, len(lanes), len(incidents))
@@ -149,12 +153,19 @@ class _Looks:
             last_change=next((audits.shape(one) for one in newest if one.what not in NO_CHANGES), None),
         )
 
-    async def _before_that(self, minute: int) -> summing.Counts:
-        """What the day before the shown hour had."""
-        if self._before is None or self._before[0] != minute:
-            found = await self._store.figures.breakdown(figures.Asked(minute - _DAY, minute, _DAY))
-            self._before = (minute, summing.counts(found))
-        return self._before[1]
+    async def _before_that(self, until: int) -> summing.Counts:
+        """What the day before the hour ``until`` (since 1970) had: hours that are over are counted once each, the newest first, and of
+        a busy day no more at one look than there is time for.
+        """
+        began, total = self._clock.monotonic(), summing.Counts()
+        wanted = range(until - 1, until - 1 - _HOURS, -1)
+        for hour in wanted:
+            if hour not in self._before and self._clock.monotonic() - began < _PATIENCE_S:
+                asked = figures.Asked(hour * MINUTES, (hour + 1) * MINUTES, MINUTES)
+                self._before[hour] = summing.counts(await self._store.figures.breakdown(asked))
+            total += self._before.get(hour, summing.Counts())
+        self._before = {hour: counts for hour, counts in self._before.items() if hour in wanted}
+        return total
 
     async def _states(self, hour: Sequence[figures.Share]) -> list[StateFigure]:
         per_second = await self._per_second(hour)
@@ -180,26 +191,19 @@ class _Looks:
         return {state.word: sum(one.count for one in last if one.state == state) / 60 for state in STATES}
 
     async def _lanes(self, names: shapes.Names) -> list[LaneFigure]:
-        paces = await self._store.paces()
-        if not paces:
-            return []
-        heads = {one.lane: one for one in await self._store.heads(range(port.SLOTS))}
-        found = []
-        for lane, pace in list(paces.items())[:_LISTED]:
-            head = heads.get(lane)
-            found.append(
-                LaneFigure(
-                    provider=head.provider if head else f"lane {lane}",
-                    source=names.source.get(head.source) if head else None,
-                    mode=pace.mode.word,
-                    category=pace.category,
-                    words=pace.words,
-                    since=moments.text(pace.since),
-                    until=moments.text_or_none(pace.until),
-                    reply=replies.escaped(pace.reply) if pace.reply else None,
-                )
+        return [
+            LaneFigure(
+                provider=one.provider,
+                source=names.source.get(one.source),
+                mode=one.pace.mode.word,
+                category=one.pace.category,
+                words=one.pace.words,
+                since=moments.text(one.pace.since),
+                until=moments.text_or_none(one.pace.until),
+                reply=replies.escaped(one.pace.reply) if one.pace.reply else None,
             )
-        return found
+            for one in await self._store.figures.slow_lanes(_LISTED)
+        ]
 
     async def _incidents(self, now_ms: int, names: shapes.Names) -> list[IncidentFigure]:
         found = await self._store.figures.incidents(now_ms - _DAY_MS, _LISTED)

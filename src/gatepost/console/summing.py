@@ -23,7 +23,7 @@ Counts = collections.Counter[tuple[int, int]]  # by state and outcome
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """A share in the last hour, and in the 24 hours before it; null where nothing was counted. limit: from where on it is too much.
+    """A share in the last hour, and in the 24 whole hours before it; null where nothing was counted. limit: from where on it is too much.
 
     over: it is, or it is twice what it was, and enough was counted.
     """

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from gatepost.model import event as events
+from gatepost.model import pace as paces
 from gatepost.store import filters
 
 MOST = 4  # dimensions at once
@@ -55,11 +56,23 @@ class Share(msgspec.Struct, frozen=True, gc=False):
     count: int
 
 
+class Slow(msgspec.Struct, frozen=True):
+    """A lane that goes slower than its limits, with or without mail that waits."""
+
+    provider: str
+    source: int
+    pace: paces.Pace
+
+
 class Figures(Protocol):
     """The verbs."""
 
     async def breakdown(self, asked: Asked) -> list[Share]:
         """What was counted. Raises BadInput for a condition that is none."""
+        ...
+
+    async def slow_lanes(self, limit: int) -> list[Slow]:
+        """The lanes that go slower than their limits, the ones made first first."""
         ...
 
     async def incidents(self, since_ms: int, limit: int) -> list[events.Event]:

@@ -266,5 +266,9 @@ SELECT (minute - ?1) / ?3,
 FROM counter WHERE minute >= ?1 AND minute < ?2 AND {where}
 GROUP BY 1, 2, 3, 4, 5, 6, 7;
 
+-- slow_lanes
+SELECT n.text, l.source, l.pace FROM lane l JOIN name n ON n.id = l.provider
+WHERE l.pace IS NOT NULL ORDER BY l.id LIMIT ?;
+
 -- incidents
 SELECT * FROM event WHERE state = 13 AND at >= ? ORDER BY seq DESC LIMIT ?;

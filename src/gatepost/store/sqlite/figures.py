@@ -22,6 +22,17 @@ class Figures:
 
         return await self._scan(read)
 
+    async def slow_lanes(self, limit: int) -> list[figures.Slow]:
+        """See the port."""
+
+        def read(reader: reading.Reader) -> list[figures.Slow]:
+            return [
+                figures.Slow(str(provider), rows.integer(source), reading.PACE.decode(str(pace)))
+                for provider, source, pace in reader.rows("slow_lanes", limit)
+            ]
+
+        return await self._scan(read)
+
     async def incidents(self, since_ms: int, limit: int) -> list[events.Event]:
         """See the port."""
 

@@ -21,7 +21,7 @@ from gatepost.store import filters, port, queries
 from gatepost.store.sqlite import connections, directory, floor, late_rows, names, rows
 
 _NEWEST = (1 << 63) - 1  # above every id
-_PACE = msgspec.json.Decoder(paces.Pace)
+PACE = msgspec.json.Decoder(paces.Pace)
 _MESSAGES_LOOKED_AT = 10_000  # in one search: some ten milliseconds
 
 
@@ -313,7 +313,7 @@ class Reader:
 
     def paces(self) -> dict[int, paces.Pace]:
         """See the port."""
-        return {rows.integer(lane): _PACE.decode(str(text)) for lane, text in self.rows("paces")}
+        return {rows.integer(lane): PACE.decode(str(text)) for lane, text in self.rows("paces")}
 
     def queues(self, where: filters.Where, limit: int) -> list[port.QueueLine]:
         """See the port."""
@@ -327,7 +327,7 @@ class Reader:
                 held=rows.integer(held),
                 oldest_at=rows.integer(oldest),
                 next_at=rows.integer(next_at),
-                pace=_PACE.decode(str(pace)) if pace is not None else None,
+                pace=PACE.decode(str(pace)) if pace is not None else None,
             )
             for domain, source, provider, queued, held, oldest, next_at, pace in found
         ]

@@ -22,6 +22,7 @@ _FOREIGN = """() => [...document.querySelectorAll('*')].filter((one) =>
   ['IMG', 'IFRAME', 'OBJECT', 'EMBED', 'MATH', 'STYLE', 'BASE', 'VIDEO', 'AUDIO', 'SOURCE', 'DETAILS', 'TEMPLATE', 'MARQUEE', 'ANIMATE',
    'FRAMESET', 'META'].includes(one.tagName.toUpperCase()) && !(one.tagName === 'META' && ['viewport', 'color-scheme', null].includes(one.name || null)
      && !one.httpEquiv)
+  && !(one.tagName === 'DETAILS' && one.className === 'talk')
   || one.tagName === 'SCRIPT' && !one.src.startsWith(location.origin + '/dashboard/static/')
   || one.tagName === 'LINK' && !one.href.startsWith(location.origin + '/dashboard/static/')
   || one.tagName === 'FORM' && one.action && !one.action.startsWith(location.origin + '/dashboard')

@@ -15,7 +15,7 @@ function load(address) {
 function take(fresh) {
   for (const old of document.querySelectorAll("[data-part]")) {
     const now = fresh.getElementById(old.id);
-    if (!now || old.contains(document.activeElement)) continue;
+    if (!now || old.contains(document.activeElement) || old.querySelector("details[open]")) continue;
     old.className = now.className;
     old.replaceChildren(...document.importNode(now, true).childNodes);
   }

@@ -39,7 +39,7 @@ class Live:
         bar = narrowing.read(visit, filters.EVENTS)
         first, last = await self._store.first_seq(), await self._store.last_seq()
         after = max(first - 1, last - _BEFORE, 0)
-        stream = narrowing.Bar.address(_elsewhere(bar), after=str(after))
+        stream = narrowing.Bar(f"{frame.ROOT}/live/stream", bar.words).address(after=str(after))
         values = {"bar": bar, "wrong": narrowing.untaken(visit, filters.EVENTS), "stream": stream}
         return frame.Page("live.html", "Live", values)
 
@@ -79,7 +79,3 @@ def _some(lines: Sequence[console_events.Line], most: int) -> Sequence[console_e
     if len(lines) <= most:
         return lines
     return [lines[place * len(lines) // most] for place in range(most)]
-
-
-def _elsewhere(bar: narrowing.Bar) -> narrowing.Bar:
-    return narrowing.Bar(f"{frame.ROOT}/live/stream", bar.words, [], [], [], [], "")

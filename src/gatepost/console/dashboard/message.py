@@ -87,8 +87,7 @@ async def found(visit: site.Visit) -> site.Shown:
     try:
         ids.from_text(text)
     except errors.BadInput:
-        bar = narrowing.Bar(place, [], [], [], [], [], "")
-        return _to(bar.address(recipient=text) if text else place)
+        return _to(narrowing.Bar(place, []).address(recipient=text) if text else place)
     return _to(f"{place}/{text}")
 
 

@@ -29,18 +29,17 @@ class Chip(msgspec.Struct, frozen=True):
 
 
 class Bar(msgspec.Struct, frozen=True):
-    """words: the conditions. kept: parameters of the address that are none. offered: conditions that may be meant, for completion.
+    """words: the conditions. kept: all that the address says, which the next one says, too. offered: conditions that may be meant, for completion.
 
     problem: what is wrong with one of them; empty: nothing.
     """
 
     path: str
     words: list[str]
-    chips: list[Chip]
-    kept: list[tuple[str, str]]
-    offered: list[str]
-    fields: list[str]
-    problem: str
+    chips: Sequence[Chip] = ()
+    kept: Sequence[tuple[str, str]] = ()
+    offered: Sequence[str] = ()
+    problem: str = ""
 
     def address(self, **more: str) -> str:
         """The page with these conditions, and other parameters."""
@@ -70,7 +69,6 @@ def read(visit: site.Visit, table: filters.Table) -> Bar:
         chips=chips,
         kept=[*kept, *words],
         offered=offered(visit.desk.known, table),
-        fields=sorted(table),
         problem="; ".join(wrong),
     )
 

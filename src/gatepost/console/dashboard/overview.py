@@ -9,9 +9,8 @@ _FRESH_S = 2
 async def show(visit: site.Visit) -> frame.Page:
     """It."""
     found = await visit.desk.ask("getOverview", overviews.Overview)
-    webhooks = visit.desk.known.webhooks
     steps = _first_steps(visit)
-    values = {"now": found, "steps": steps, "webhooks": len(webhooks)}
+    values = {"now": found, "steps": steps}
     return frame.Page("overview.html", "Overview", values, fresh=_FRESH_S)
 
 

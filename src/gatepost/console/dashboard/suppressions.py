@@ -38,8 +38,8 @@ async def _page(visit: site.Visit, problems: list[str]) -> frame.Page:
         "problems": problems,
         "may": visit.desk.may("suppress"),
         "fields": visit.fields,
-        "undo": narrowing.Bar(f"{_PLACE}/undo", bar.words, [], [], [], [], "").address() if bar.words else "",
-        "file": narrowing.Bar(f"{_PLACE}/export", bar.words, [], [], [], [], "").address(),
+        "undo": narrowing.Bar(f"{_PLACE}/undo", bar.words).address() if bar.words else "",
+        "file": narrowing.Bar(f"{_PLACE}/export", bar.words).address(),
     }
     return frame.Page("suppressions.html", "Suppressions", values, 422 if problems and visit.fields else 200)
 

@@ -13,6 +13,7 @@ from gatepost import config, errors, toml
 from gatepost.delivery import settings as delivery_settings
 from gatepost.ingest import settings as ingest_settings
 from gatepost.policy import settings as policy_settings
+from gatepost.upkeep import settings as upkeep_settings
 
 
 def load(folder: Path, text: str, **environ: str) -> config.Settings:
@@ -91,6 +92,7 @@ WRONG = {
     "a way": ("[delivery]\nport = -1", "delivery.port"),
     "a canonical form": ("[dkim]\ncanonicalization = 'loose/loose'", "dkim.canonicalization"),
     "policy": ("[policy]\nlifetime_s = 0", "policy.lifetime_s"),
+    "events that go before they are told": ("[retention]\nevents_days = 6", "retention.events_days"),
 }
 
 
@@ -127,6 +129,7 @@ NUMBERS = sorted(
         **{f"policy.escalation.{n}": 0 for n in policy_settings.EscalationSettings.__struct_fields__},
         **{f"policy.hold.{n}": 0 for n in policy_settings.HoldSettings.__struct_fields__},
         **{f"policy.{n}": 0 for n in ("lifetime_s", "last_attempt_s", "resplits", "time_scale")},
+        **{f"retention.{n}": 0 for n in upkeep_settings.RetentionSettings.__struct_fields__},
         "dkim.expires_s": 0,
         "dkim.threads": 0,
         "workers": 0,

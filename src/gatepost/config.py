@@ -22,6 +22,7 @@ from gatepost.feed import settings as feed_settings
 from gatepost.ingest import settings as ingest_settings
 from gatepost.net import questions, resolver
 from gatepost.policy import settings as policy_settings
+from gatepost.upkeep import settings as upkeep_settings
 
 FILE = "gatepost.toml"
 RULES = "rules"  # the folder beside it
@@ -90,6 +91,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ingest: ingest_settings.IngestSettings = ingest_settings.IngestSettings()
     classify: classify_settings.ClassifySettings = classify_settings.ClassifySettings()
     policy: policy_settings.PolicySettings = policy_settings.PolicySettings()
+    retention: upkeep_settings.RetentionSettings = upkeep_settings.RetentionSettings()
     log: LogSettings = LogSettings()
 
 
@@ -222,6 +224,7 @@ def problems(found: Settings) -> Iterator[errors.BadInput]:
     yield from delivery_settings.signing_problems(found.dkim)
     yield from ingest_settings.ingest_problems(found.ingest)
     yield from policy_settings.problems(found.policy)
+    yield from upkeep_settings.problems(found.retention)
     if found.log.level not in {"debug", "info", "warning", "error"}:
         yield errors.BadInput("log.level", f"{found.log.level!r} is not debug, info, warning or error")
 

@@ -1,4 +1,4 @@
-"""The console process: what must never slow a delivery: the API, webhooks, checkpoints, sweeps and the watchdog.
+"""The console process: what must never slow a delivery: the API, webhooks, checkpoints, sweeps, retention and the watchdog.
 
 Guarantees: ends when the parent does; an error of the store ends it, and the parent starts it again.
 """
@@ -24,6 +24,7 @@ from gatepost.upkeep import (
     dns_findings,
     dns_looks,
     proving,
+    retention,
     watchdog,
 )
 
@@ -39,6 +40,7 @@ async def run(line: link.Link, orders: link.Orders) -> int:
     receivers = webhooks.means(orders.settings)
     policy = _Policy(orders.settings)
     explainer = explaining.Explainer(orders.settings, orders.rules, clocks.SystemClock())
+    keeping = retention.Retention(store, orders.settings.retention, clocks.SystemClock(), log)
     try:
         async with asyncio.TaskGroup() as tasks:
             running = [
@@ -46,10 +48,11 @@ async def run(line: link.Link, orders: link.Orders) -> int:
                 tasks.create_task(watchdog.run(store, clocks.SystemClock(), log)),
                 tasks.create_task(directing.Director(store, policy.decide, clocks.SystemClock(), log).run()),
                 tasks.create_task(_authenticate(store, orders.settings, policy, log)),
+                tasks.create_task(keeping.run()),
                 tasks.create_task(_prove(store, orders.settings, log)),
                 tasks.create_task(webhooks.build(store, orders.settings, receivers).run()),
                 tasks.create_task(_beat(line, store)),
-                tasks.create_task(_obey(line, stop, explainer, policy)),
+                tasks.create_task(_obey(line, stop, (explainer, policy, keeping))),
             ]
             importer = _importer(store, orders.settings, explainer, policy, tasks)
             api = (
@@ -154,8 +157,11 @@ async def _beat(line: link.Link, store: port.Store) -> None:
 
 
 async def _obey(
-    line: link.Link, stop: asyncio.Event, explainer: explaining.Explainer, policy: _Policy
+    line: link.Link,
+    stop: asyncio.Event,
+    takers: tuple[explaining.Explainer, _Policy, retention.Retention],
 ) -> None:
+    explainer, policy, keeping = takers
     while True:
         order = await line.receive_order()
         if order is None or isinstance(order, link.Drain):
@@ -164,3 +170,4 @@ async def _obey(
         logs.configure(order.settings.log.level, json=order.settings.log.json)
         explainer.take(order.settings, order.rules)
         policy.take(order.settings)
+        keeping.take(order.settings.retention)

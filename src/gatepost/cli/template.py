@@ -94,6 +94,11 @@ json = false
 # provisional_days = 7
 # [policy.categories."recipient.disabled"]
 # expires_days = 90
+
+# How long what is kept is kept, in days (docs/retention.md); 0: for ever.
+# [retention]
+# events_days = 90
+# counters_days = 400
 """
 
 

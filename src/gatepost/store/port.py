@@ -23,7 +23,7 @@ from gatepost.model import pace as paces
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
-from gatepost.store import figures, filters, sessions, webhooks
+from gatepost.store import figures, filters, retention, sessions, webhooks
 
 SLOTS = 64  # lanes are hashed over these: lane % SLOTS
 PART_BYTES = 256 * 1024
@@ -441,8 +441,16 @@ class Store(Protocol):
         ...
 
     async def sweep(self, before_ms: int) -> int:
-        """Delete orphaned body parts, expired suppressions, old idempotency keys, reports and transcripts, and what deliveries left
+        """Delete orphaned body parts, expired suppressions, old idempotency keys and transcripts, and what deliveries left
         behind whose time for reports is over; bounded. How much was deleted.
+        """
+        ...
+
+    async def prune(self, kind: retention.Kind, before_ms: int, limit: int) -> int:
+        """Delete rows of a kind that are older, at most about so many in one transaction. How many: less than ``limit`` at the end.
+
+        Of events a prefix goes, and what the ledger counted of them is carried over. Minutes of counters are added up to
+        hours and days before that time, whole ones only.
         """
         ...
 

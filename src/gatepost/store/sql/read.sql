@@ -201,13 +201,17 @@ SELECT coalesce(sum(accepted - delivered - bounced - rejected - cancelled), 0) F
 SELECT bridge, sum(accepted), sum(delivered), sum(bounced), sum(rejected), sum(cancelled) FROM ledger GROUP BY bridge;
 
 -- ledger_recounted: accepted: queued, or rejected in the accepting transaction; late events and refusals at RCPT are outside.
-SELECT bridge,
-  sum(state = 2 OR (state = 6 AND flags & 4)),
-  sum(state = 3),
-  sum(state = 5),
-  sum(state = 6 AND NOT flags & 8),
-  sum(state = 6 AND flags & 8 > 0)
-FROM event WHERE state BETWEEN 2 AND 6 AND state <> 4 AND NOT coalesce(flags, 0) & 65 GROUP BY bridge;
+SELECT bridge, sum(accepted), sum(delivered), sum(bounced), sum(rejected), sum(cancelled) FROM (
+  SELECT coalesce(bridge, 0) AS bridge,
+    sum(state = 2 OR (state = 6 AND flags & 4)) AS accepted,
+    sum(state = 3) AS delivered,
+    sum(state = 5) AS bounced,
+    sum(state = 6 AND NOT flags & 8) AS rejected,
+    sum(state = 6 AND flags & 8 > 0) AS cancelled
+  FROM event WHERE state BETWEEN 2 AND 6 AND state <> 4 AND NOT coalesce(flags, 0) & 65 GROUP BY 1
+  UNION ALL
+  SELECT * FROM ledger_carried)
+GROUP BY bridge;
 
 -- ledger_open
 SELECT bridge, count(*) FROM delivery GROUP BY bridge;

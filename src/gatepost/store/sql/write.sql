@@ -215,7 +215,7 @@ INSERT INTO report (digest, at, kind, standing, sender, recipient, peer_ip, size
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- old_reports: of the oldest.
-DELETE FROM report WHERE id IN (SELECT id FROM (SELECT id, at FROM report ORDER BY id LIMIT 500) WHERE at < ?);
+DELETE FROM report WHERE id IN (SELECT id FROM (SELECT id, at FROM report ORDER BY id LIMIT ?) WHERE at < ?);
 
 -- rows: insert_suppression
 INSERT INTO suppression (hash, kind, target, scope, owner, list, standing, reason, category, rule, rule_version, reply,
@@ -374,3 +374,74 @@ DELETE FROM session WHERE user = ?;
 
 -- old_sessions
 DELETE FROM session WHERE expires_at < ?;
+
+-- last_old_event: of the oldest, the last one before the first that is young enough.
+WITH head (seq, at) AS (SELECT seq, at FROM event ORDER BY seq LIMIT ?1)
+SELECT max(seq) FROM head WHERE seq < coalesce((SELECT min(seq) FROM head WHERE at >= ?2), 9223372036854775807);
+
+-- carry_ledger: what ledger_recounted would have counted of the events up to here.
+INSERT INTO ledger_carried
+SELECT coalesce(bridge, 0),
+  sum(state = 2 OR (state = 6 AND flags & 4)),
+  sum(state = 3),
+  sum(state = 5),
+  sum(state = 6 AND NOT flags & 8),
+  sum(state = 6 AND flags & 8 > 0)
+FROM event WHERE seq <= ? AND state BETWEEN 2 AND 6 AND state <> 4 AND NOT coalesce(flags, 0) & 65
+GROUP BY coalesce(bridge, 0)
+ON CONFLICT DO UPDATE SET
+  accepted = accepted + excluded.accepted,
+  delivered = delivered + excluded.delivered,
+  bounced = bounced + excluded.bounced,
+  rejected = rejected + excluded.rejected,
+  cancelled = cancelled + excluded.cancelled;
+
+-- old_events
+DELETE FROM event WHERE seq <= ?;
+
+-- old_messages: that have ended, and of which nobody is to be told anything any more.
+DELETE FROM message WHERE id IN (
+  SELECT m.id FROM message m WHERE m.id < ?
+  AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.id > m.id AND d.id <= m.id + m.recipients)
+  AND NOT EXISTS (SELECT 1 FROM notice n WHERE n.message = m.id)
+  ORDER BY m.id LIMIT ?);
+
+-- old_counters: whole minutes, the oldest.
+DELETE FROM counter
+WHERE minute <= (SELECT max(minute) FROM (SELECT minute FROM counter ORDER BY minute LIMIT ?1)) AND minute < ?2;
+
+-- rolled_to
+SELECT value FROM meta WHERE key = ?;
+
+-- roll_to
+INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+
+-- next_counted: the next minute with counters.
+SELECT min(minute) FROM counter WHERE minute > ? AND minute < ?;
+
+-- add_up: a minute, over all writers, into the first of its span.
+INSERT INTO counter
+SELECT ?1, -1, account, bridge, source, provider, sender_domain, list, state, outcome, category, sum(n)
+FROM counter WHERE minute = ?2 AND NOT (minute = ?1 AND writer = -1)
+GROUP BY account, bridge, source, provider, sender_domain, list, state, outcome, category
+ON CONFLICT DO UPDATE SET n = n + excluded.n;
+
+-- added_up
+DELETE FROM counter WHERE minute = ?1 AND NOT (minute = ?2 AND writer = -1);
+
+-- old_webhook_tries: of the oldest.
+DELETE FROM webhook_try WHERE id IN (
+  SELECT id FROM (SELECT id, at FROM webhook_try ORDER BY id LIMIT ?) WHERE at < ?);
+
+-- old_webhook_requests: that were given up.
+DELETE FROM webhook_request WHERE id IN (
+  SELECT id FROM webhook_request WHERE next_at IS NULL AND first_at < ? ORDER BY id LIMIT ?);
+
+-- open_audit: lets this transaction do what the triggers forbid.
+INSERT INTO meta VALUES ('audit open', 1);
+
+-- close_audit
+DELETE FROM meta WHERE key = 'audit open';
+
+-- old_audit: of the oldest.
+DELETE FROM audit WHERE id IN (SELECT id FROM (SELECT id, at FROM audit ORDER BY id LIMIT ?) WHERE at < ?);

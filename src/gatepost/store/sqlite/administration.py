@@ -18,7 +18,6 @@ from gatepost.store.sqlite import names, rows, settling
 from gatepost.store.sqlite import transaction as transactions
 
 _KEPT_ANSWERS_MS = 24 * 3600 * 1000  # of Idempotency-Keys
-_KEPT_REPORTS_MS = 30 * 24 * 3600 * 1000
 _KEPT_TRANSCRIPTS_MS = 30 * 24 * 3600 * 1000
 _KEPT_TAKEN_MS = 180 * 24 * 3600 * 1000  # the longest time over which anything escalates (taxonomy.md)
 
@@ -116,8 +115,6 @@ def sweep(tx: transactions.Transaction, before_ms: int) -> int:
         settling.delete_entry(tx, entry)
         tx.add_event(_event(tx.now_ms, entry, events.State.UNSUPPRESSED, "expired"))
     tx.execute("old_sent", ids.first_at(tx.now_ms - tokens.HEADER_MS), tx.now_ms)
-    swept += tx.db.changes()
-    tx.execute("old_reports", tx.now_ms - _KEPT_REPORTS_MS)
     swept += tx.db.changes()
     tx.execute("old_transcripts", tx.now_ms - _KEPT_TRANSCRIPTS_MS)
     swept += tx.db.changes()

@@ -10,7 +10,7 @@ import apsw
 from gatepost import errors
 from gatepost.store import queries
 
-SCHEMA = 13
+SCHEMA = 14
 _OLDEST_SQLITE = (
     3,
     51,

@@ -73,6 +73,8 @@ class Noticing:
         """All that was added."""
         delayed: list[int] = []
         for message, found in self._wanted.items():
+            if message not in self._known and message not in self._originals:
+                continue  # retention took the message: nobody knows any more who sent it
             due_at, made = self._known.get(message, (None, 0))
             within = found[0].notice.within
             due = self._tx.now_ms + (0 if message in self.ended else within[min(made, len(within) - 1)])

@@ -26,7 +26,7 @@ from gatepost.model import pace as paces
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
 from gatepost.model import suppression as suppressions
-from gatepost.store import filters, port
+from gatepost.store import filters, port, retention
 from gatepost.store.sqlite import (
     accepting,
     administration,
@@ -34,6 +34,7 @@ from gatepost.store.sqlite import (
     directory,
     figures,
     noticing,
+    pruning,
     reading,
     sessions,
     settling,
@@ -362,6 +363,10 @@ class SqliteStore:
     async def sweep(self, before_ms: int) -> int:
         """See the port."""
         return await self._write(writer.GROUP, lambda tx: administration.sweep(tx, before_ms))
+
+    async def prune(self, kind: retention.Kind, before_ms: int, limit: int) -> int:
+        """See the port."""
+        return await self._write(writer.GROUP, lambda tx: pruning.prune(tx, kind, before_ms, limit))
 
     async def checkpoint(self) -> int:
         """See the port."""

@@ -121,7 +121,9 @@ async def test_a_receiver_that_fails_three_times_in_ten_gets_everything_with_the
         await receiver.wait_taken(wanted)
         await hooked.wait_progress(store, one.id, lambda at: at.cursor >= wanted[-1])
         await hooked.wait_nothing_waits(store)
-    assert receiver.taken == dict.fromkeys(wanted, 1)
+    assert set(receiver.taken) == set(
+        wanted
+    )  # at least once: an answer that came too late is asked for again
     assert len(set(receiver.ids)) == len(wanted)
     assert len(receiver.ids) > 480
     assert receiver.most_at_once <= sender.AT_ONCE

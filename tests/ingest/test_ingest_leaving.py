@@ -52,6 +52,28 @@ async def test_post_unsubscribes_from_the_list_at_once_and_again_without_effect(
         assert (filed.kind, filed.peer_ip) == (late.Kind.UNSUBSCRIBE, "::1")
 
 
+async def test_who_was_released_and_asks_again_is_followed_again(tmp_path: Path) -> None:
+    async with mailroom.opened(tmp_path) as room:
+        [delivery] = await room.delivered("ann@rcpt.test")
+        link = room.token(delivery, Purpose.UNSUBSCRIBE)
+        await page(room).answer("POST", link, "::1")
+        await room.store.release([entry for _, entry in await room.store.suppressions((), 0, 10)], "test")
+        room.clock.advance(61)
+        answer = await page(room).answer("POST", link, "::1")
+        assert (answer.status, await room.suppressed()) == (200, ["ann@rcpt.test"])
+        assert (await room.states(delivery)).count(State.UNSUBSCRIBED) == 2
+
+
+async def test_who_asks_for_mail_that_nobody_knows_any_more_is_not_told_that_it_is_done(
+    tmp_path: Path,
+) -> None:
+    async with mailroom.opened(tmp_path) as room:
+        await room.delivered("ann@rcpt.test")
+        answer = await page(room).answer("POST", room.token(4096, Purpose.UNSUBSCRIBE), "::1")
+        assert (answer.status, b"Unsubscribed" in answer.body) == (410, False)
+        assert await room.suppressed() == []
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_token_that_is_none_leads_nowhere(tmp_path: Path, method: str) -> None:
     async with mailroom.opened(tmp_path) as room:

@@ -251,10 +251,17 @@ def test_the_second_of_a_kind_has_no_effect() -> None:
         (Kind.COMPLAINT, "complained_at"),
         (Kind.UNSUBSCRIBE, "unsubscribed_at"),
     ):
+        stands = settled(bounce(filed=filed(kind))).suppress
         before = msgspec.structs.replace(SENT, **{mark: 5})
-        done = settled(bounce(filed=filed(kind)), known(before))
+        done = settled(bounce(filed=filed(kind)), known(before, None, *stands))
         assert (done.events, done.suppress, done.address, done.sent) == ((), (), None, None)
         assert done.filed is not None
+
+
+def test_who_leaves_again_after_a_release_is_followed_again_and_who_complains_is_not() -> None:
+    left = msgspec.structs.replace(SENT, unsubscribed_at=5, complained_at=5)
+    assert settled(bounce(filed=filed(Kind.UNSUBSCRIBE)), known(left)).suppress
+    assert not settled(bounce(filed=filed(Kind.COMPLAINT)), known(left)).suppress
 
 
 def test_a_complaint_suppresses_for_the_account() -> None:

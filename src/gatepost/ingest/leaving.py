@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from gatepost import clock as clocks
 from gatepost import errors
+from gatepost.model import event as events
 from gatepost.model import late
 from gatepost.model import result as results
 from gatepost.model import settlement as settlements
@@ -35,6 +36,8 @@ _PAGE = """<!doctype html>
 """
 _BUTTON = '<form method="post"><button type="submit">Unsubscribe</button></form>'
 
+_SAME_MS = 60_000  # clicks within this time are filed as one
+
 Ask = Callable[[results.Reported, Callable[[settlements.Settlement | Exception | None], None]], None]
 
 
@@ -55,10 +58,15 @@ class Leaving:
             return _page(410, "This link is too old", "Please use the one in a newer mail.")
         if method != "POST":
             return _page(200, "Unsubscribe", "You will get no more of these mails.", _BUTTON)
-        await self._leave(read, token.lower(), ip)
+        if not await self._leave(read, token.lower(), ip):
+            text = (
+                "Nothing is known any more of the mail that it stood in. Please use the link in a newer mail."
+            )
+            return _page(410, "This link leads nowhere any more", text)
         return _page(200, "Unsubscribed", "You will get no more of these mails.")
 
-    async def _leave(self, read: tokens.Read, token: str, ip: str) -> None:
+    async def _leave(self, read: tokens.Read, token: str, ip: str) -> bool:
+        """Whether it is followed, now or before."""
         answer: asyncio.Future[settlements.Settlement | None] = asyncio.get_running_loop().create_future()
 
         def told(found: settlements.Settlement | Exception | None) -> None:
@@ -71,14 +79,15 @@ class Leaving:
 
         self._ask(_reported(read, token, ip, self._clock.now_ms()), told)
         try:
-            await answer
+            settled = await answer
         except errors.GatepostError:
             raise problem.later(503, "this cannot be kept now") from None
+        return settled is None or all(one.state is not events.State.REPORTED for one in settled.events)
 
 
 def _reported(read: tokens.Read, token: str, ip: str, now_ms: int) -> results.Reported:
     filed = late.Filed(
-        digest=hashlib.sha256(b"web\0" + token.encode()).digest(),
+        digest=hashlib.sha256(b"web\0%d\0" % (now_ms // _SAME_MS) + token.encode()).digest(),
         at=now_ms,
         kind=late.Kind.UNSUBSCRIBE,
         standing=late.Standing.VERIFIED,

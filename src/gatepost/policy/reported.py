@@ -218,11 +218,16 @@ def _unsubscribed(
     now_ms: int,
     terms: term_values.Terms,
 ) -> settlements.Settlement:
-    """The recipient left the list, or this Bridge's mail where there is no list; transactional mail cannot be left."""
-    if sent.unsubscribed_at:
-        return _again(result)
+    """The recipient left the list, or this Bridge's mail where there is no list; transactional mail cannot be left.
+
+    Who was written to again meanwhile, because an operator released the address, and asks again is followed again.
+    """
     rule = terms.rules[verdicts.Category.FEEDBACK_UNSUBSCRIBE]
     bulk = sent.delivery.priority is messages.Priority.BULK
+    if sent.unsubscribed_at:
+        stands = suppress.of_feedback(sent.delivery, rule, suppress.UNSUBSCRIBED, b"", now_ms)
+        if not bulk or suppress.told_already(facts, stands, now_ms):
+            return _again(result)
     wish = _Wish(State.UNSUBSCRIBED, rule, suppress.UNSUBSCRIBED, counts=bulk)
     marked = msgspec.structs.replace(sent, unsubscribed_at=now_ms)
     return _wished(wish, result, facts, marked, now_ms)
